@@ -1,0 +1,272 @@
+// Package raftstore keeps the registry on Raft (hashicorp/raft over an embedded bbolt log). One master is a
+// cluster of one, with the same code. It may import the Raft library and host/registry, and nothing else of the
+// host.
+package raftstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/hashicorp/raft"
+	raftboltdb "github.com/hashicorp/raft-boltdb/v2"
+	"go.etcd.io/bbolt"
+
+	"github.com/mezzo-cluster/mezzo/host/registry"
+)
+
+// ErrNotLeader answers a commit of a master that has lost, or never had, the leadership. Whether the operation
+// was committed is not known: the next leader may find it in its log.
+var ErrNotLeader = errors.New("this master does not lead")
+
+// barrierTimeout bounds how long a new leader waits for its own log to be applied.
+const barrierTimeout = 30 * time.Second
+
+// Options say where a store lives and how it is reached.
+type Options struct {
+	// Dir is the folder of the log, the snapshots and the server's id. It is made if it is not there.
+	Dir string
+	// Listener accepts Raft's connections; Close closes it.
+	Listener net.Listener
+	// Member is what the other masters are told of this one, once it leads.
+	Member registry.Member
+	Log    *slog.Logger
+}
+
+// Leadership is a period of leading, or its end.
+type Leadership struct {
+	// Epoch numbers the period: Raft's term, which only ever grows. It is 0 when the leadership has ended.
+	Epoch uint64
+	// State is the registry as of the period's beginning; it is the receiver's. Nil when the leadership has ended.
+	State *registry.State
+}
+
+// Store is a member of the Raft cluster. Its methods are safe for concurrent use.
+type Store struct {
+	raft    *raft.Raft
+	fsm     *fsm
+	db      *raftboltdb.BoltStore
+	trans   *raft.NetworkTransport
+	id      string
+	member  registry.Member
+	log     *slog.Logger
+	leading chan Leadership
+	stop    context.CancelFunc
+	done    sync.WaitGroup
+}
+
+// Open starts the member. A folder without a log begins a cluster of one. It returns an error that names the
+// folder when another process holds it, or when it was written by a newer release.
+func Open(o Options) (_ *Store, err error) {
+	if err := os.MkdirAll(o.Dir, 0o700); err != nil {
+		return nil, fmt.Errorf("make registry folder: %w", err)
+	}
+	id, err := serverID(o.Dir)
+	if err != nil {
+		return nil, err
+	}
+	db, err := openLog(filepath.Join(o.Dir, "raft.db"))
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			_ = db.Close()
+		}
+	}()
+	snaps, err := raft.NewFileSnapshotStore(o.Dir, 2, logWriter{o.Log})
+	if err != nil {
+		return nil, fmt.Errorf("open registry snapshots: %w", err)
+	}
+	trans := raft.NewNetworkTransport(streamLayer{o.Listener}, 3, 10*time.Second, logWriter{o.Log})
+	s := &Store{fsm: newFSM(), db: db, trans: trans, id: id, member: o.Member, log: o.Log, leading: make(chan Leadership)}
+	if err := s.start(snaps); err != nil {
+		_ = trans.Close()
+		return nil, err
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	s.stop = stop
+	s.done.Go(func() { s.watch(ctx) })
+	return s, nil
+}
+
+func (s *Store) start(snaps raft.SnapshotStore) error {
+	conf := raft.DefaultConfig()
+	conf.LocalID = raft.ServerID(s.id)
+	conf.LogOutput = logWriter{s.log}
+	conf.LogLevel = "INFO"
+	// A commit must never wait for the one before it; Raft then writes what has queued up in one sync.
+	conf.BatchApplyCh = true
+	self := raft.Configuration{Servers: []raft.Server{{ID: conf.LocalID, Address: s.trans.LocalAddr()}}}
+	has, err := raft.HasExistingState(s.db, s.db, snaps)
+	if err != nil {
+		return fmt.Errorf("read registry log: %w", err)
+	}
+	if !has {
+		if err := raft.BootstrapCluster(conf, s.db, s.db, snaps, s.trans, self); err != nil {
+			return fmt.Errorf("begin a registry of one member: %w", err)
+		}
+	} else {
+		reading := *conf // GetConfiguration leaves its mark on what it is given
+		if self, err = raft.GetConfiguration(&reading, newFSM(), s.db, s.db, snaps, s.trans); err != nil {
+			return fmt.Errorf("read registry: %w", err)
+		}
+	}
+	if len(self.Servers) == 1 {
+		// Nobody else can be leading, so there is nothing to wait for before standing for election.
+		conf.HeartbeatTimeout, conf.ElectionTimeout, conf.LeaderLeaseTimeout = 50*time.Millisecond, 50*time.Millisecond, 50*time.Millisecond
+	}
+	s.raft, err = raft.NewRaft(conf, s.fsm, s.db, s.db, snaps, s.trans)
+	if err != nil {
+		return fmt.Errorf("start registry: %w", err)
+	}
+	return nil
+}
+
+// Leadership tells when this master begins to lead and when it ceases to. It is closed by Close.
+func (s *Store) Leadership() <-chan Leadership { return s.leading }
+
+// ServerID is the member's id: a UUID in its folder.
+func (s *Store) ServerID() string { return s.id }
+
+// Leader says where the leading master is reached, if that is known.
+func (s *Store) Leader() (registry.Member, bool) {
+	_, id := s.raft.LeaderWithID()
+	if id == "" {
+		return registry.Member{}, false
+	}
+	state, err := s.fsm.copy()
+	if err != nil {
+		return registry.Member{}, false
+	}
+	m, ok := state.Members[string(id)]
+	return m, ok
+}
+
+// Commit asks for an operation to be agreed upon and calls done, from another goroutine, once it is (nil), or
+// with the reason why that is not known (ErrNotLeader) or not so. Operations are agreed upon in the order of the
+// calls; done may be called in another.
+func (s *Store) Commit(op registry.Op, done func(error)) {
+	data, err := registry.EncodeOp(op)
+	if err != nil {
+		go done(err)
+		return
+	}
+	future := s.raft.Apply(data, 0)
+	go func() { done(outcome(future)) }()
+}
+
+func outcome(f raft.ApplyFuture) error {
+	if err := f.Error(); err != nil {
+		return fmt.Errorf("%w: %w", ErrNotLeader, err)
+	}
+	if err, ok := f.Response().(error); ok {
+		return err
+	}
+	return nil
+}
+
+// watch tells of leadership, each period begun by a barrier, so that the state it starts from is complete.
+func (s *Store) watch(ctx context.Context) {
+	defer close(s.leading)
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case leads := <-s.raft.LeaderCh():
+			l := Leadership{}
+			if leads {
+				var err error
+				if l, err = s.begin(); err != nil {
+					s.log.Error("cannot lead", "error", err)
+					continue
+				}
+			}
+			select {
+			case s.leading <- l:
+			case <-ctx.Done():
+				return
+			}
+		}
+	}
+}
+
+func (s *Store) begin() (Leadership, error) {
+	if err := s.raft.Barrier(barrierTimeout).Error(); err != nil {
+		return Leadership{}, fmt.Errorf("catch up with the registry's log: %w", err)
+	}
+	data, err := registry.EncodeOp(registry.PutMember{ID: s.id, Member: s.member})
+	if err != nil {
+		return Leadership{}, err
+	}
+	if err := outcome(s.raft.Apply(data, 0)); err != nil {
+		return Leadership{}, fmt.Errorf("record this master's addresses: %w", err)
+	}
+	state, err := s.fsm.copy()
+	return Leadership{Epoch: s.raft.CurrentTerm(), State: state}, err
+}
+
+// Close leaves the cluster's work (not its membership) and releases the folder.
+func (s *Store) Close() error {
+	s.stop()
+	err := s.raft.Shutdown().Error()
+	s.done.Wait()
+	return errors.Join(err, s.trans.Close(), s.db.Close())
+}
+
+// serverID reads the member's id, or makes one. It survives everything but the folder's removal.
+func serverID(dir string) (string, error) {
+	path := filepath.Join(dir, "server-id")
+	data, err := os.ReadFile(path)
+	if errors.Is(err, os.ErrNotExist) {
+		id := uuid.NewString()
+		return id, writeSynced(path, id+"\n")
+	}
+	if err != nil {
+		return "", fmt.Errorf("read server id: %w", err)
+	}
+	id, err := uuid.Parse(strings.TrimSpace(string(data)))
+	if err != nil {
+		return "", fmt.Errorf("read server id in %s: %w", path, err)
+	}
+	return id.String(), nil
+}
+
+func writeSynced(path, text string) error {
+	f, err := os.OpenFile(path+".new", os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
+	if err != nil {
+		return fmt.Errorf("write server id: %w", err)
+	}
+	_, err = f.WriteString(text)
+	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return fmt.Errorf("write server id: %w", err)
+	}
+	return os.Rename(path+".new", path)
+}
+
+func openLog(path string) (*raftboltdb.BoltStore, error) {
+	db, err := raftboltdb.New(raftboltdb.Options{Path: path, BoltOptions: &bbolt.Options{Timeout: time.Second}})
+	if errors.Is(err, bbolt.ErrTimeout) {
+		return nil, fmt.Errorf("open registry log %s: another process holds it; is a master running on this data_dir?", path)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("open registry log %s: %w", path, err)
+	}
+	return db, nil
+}
+
+// streamLayer lets Raft use a listener made elsewhere.
+type streamLayer struct{ net.Listener }
+
+// Dial implements raft.StreamLayer.
+func (streamLayer) Dial(addr raft.ServerAddress, timeout time.Duration) (net.Conn, error) {
+	return net.DialTimeout("tcp", string(addr), timeout)
+}
