@@ -1,0 +1,47 @@
+package client
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+)
+
+// GetJSON reads a JSON endpoint of the daemon at an address (host:port), or of the leading master when the address
+// is empty, into v.
+func (c *Client) GetJSON(ctx context.Context, address, path string, v any) error {
+	data, err := c.ask(ctx, address, request{method: http.MethodGet, path: path})
+	if err != nil {
+		return err
+	}
+	if err := json.Unmarshal(data, v); err != nil {
+		return fmt.Errorf("read answer to %s: %w", path, err)
+	}
+	return nil
+}
+
+// Post makes a request that changes something at the daemon at an address, or at the leading master when the
+// address is empty.
+func (c *Client) Post(ctx context.Context, address, path string) error {
+	_, err := c.ask(ctx, address, request{method: http.MethodPost, path: path})
+	return err
+}
+
+func (c *Client) ask(ctx context.Context, address string, req request) ([]byte, error) {
+	if address == "" {
+		resp, err := c.do(ctx, req)
+		if err != nil {
+			return nil, err
+		}
+		return success(resp, http.StatusOK)
+	}
+	u, err := parseAddress(address, c.scheme)
+	if err != nil {
+		return nil, err
+	}
+	resp, err := c.send(ctx, u, req)
+	if err != nil {
+		return nil, fmt.Errorf("nothing answers at %s: %w", u.Host, plainly(err))
+	}
+	return success(resp, http.StatusOK)
+}

@@ -1,0 +1,134 @@
+package main
+
+import (
+	"fmt"
+	"log/slog"
+	"net/url"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/mezzo-cluster/mezzo/host/config"
+	"github.com/mezzo-cluster/mezzo/host/pluginhost"
+)
+
+func newPlugin(o *options) *cobra.Command {
+	cmd := &cobra.Command{Use: "plugin", Short: "Look at, check and reload plugins", GroupID: "check"}
+	cmd.AddCommand(newPluginList(o), newPluginInspect(), newPluginReload(o))
+	return cmd
+}
+
+func newPluginList(o *options) *cobra.Command {
+	agent := ""
+	cmd := &cobra.Command{
+		Use: "list", Short: "List a daemon's plugins and how they are", Args: args(cobra.NoArgs),
+		Long:    "Lists the plugins of the leading master, or of an agent, with their processes, restarts and call times.",
+		Example: "  mezzo plugin list\n  mezzo plugin list --agent 127.0.0.1:5051\n  mezzo plugin list --output json",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			c, err := o.client()
+			if err != nil {
+				return err
+			}
+			defer c.Close()
+			var list []pluginhost.Status
+			if err := c.GetJSON(cmd.Context(), agent, "/plugins", &list); err != nil {
+				return err
+			}
+			return o.print(cmd.OutOrStdout(), pluginRows(list))
+		},
+	}
+	cmd.Flags().StringVar(&agent, "agent", "", "agent to ask (HOST:PORT) rather than the master")
+	return cmd
+}
+
+func pluginRows(list []pluginhost.Status) rows {
+	r := rows{
+		header: []string{"kind", "name", "version", "state", "pid", "uptime", "restarts", "calls", "p50", "p99", "memory (MiB)", "problem"},
+		empty:  "This daemon has no plugins.", value: list,
+	}
+	for _, p := range list {
+		uptime := "-"
+		if !p.Started.IsZero() {
+			uptime = strings.TrimSuffix(ago(p.Started), " ago")
+		}
+		calls, p50, p99 := busiest(p)
+		r.cells = append(r.cells, []string{
+			p.Kind, p.Name, p.Version, string(p.State), fmt.Sprint(p.PID), uptime, fmt.Sprint(p.Restarts), calls, p50, p99,
+			amount(float64(p.Memory >> 20)), p.Error,
+		})
+	}
+	return r
+}
+
+// busiest sums up the calls of a plugin: how many, and the times of the kind of call it gets most.
+func busiest(p pluginhost.Status) (calls, p50, p99 string) {
+	var sum, most uint64
+	p50, p99 = "-", "-"
+	for _, c := range p.RPCs {
+		sum += c.Count
+		if c.Count > most {
+			most, p50, p99 = c.Count, c.P50.Round(time.Microsecond).String(), c.P99.Round(time.Microsecond).String()
+		}
+	}
+	return fmt.Sprint(sum), p50, p99
+}
+
+func newPluginInspect() *cobra.Command {
+	return &cobra.Command{
+		Use: "inspect BINARY", Short: "Print what a plugin is, and its config block with documentation", Args: args(cobra.ExactArgs(1)),
+		Long:    "Starts a plugin by itself, asks what it is and what its config block may hold, and prints that as HCL to copy.",
+		Example: "  mezzo plugin inspect bin/allocator-drf",
+		RunE: func(cmd *cobra.Command, a []string) error {
+			binary, err := filepath.Abs(a[0])
+			if err != nil {
+				return err
+			}
+			d, err := pluginhost.Inspect(cmd.Context(), pluginhost.Options{Logger: slog.New(slog.DiscardHandler)}, pluginhost.Spec{Binary: binary, Name: a[0]})
+			if err != nil {
+				return err
+			}
+			out := cmd.OutOrStdout()
+			fmt.Fprintf(out, "# %s %s: %s\n", d.Name, d.Version, strings.Join(d.Kinds, ", "))
+			if d.Doc != "" {
+				fmt.Fprintf(out, "# %s\n", d.Doc)
+			}
+			fmt.Fprintf(out, "# serves       %s\n", strings.Join(d.Services, ", "))
+			if len(d.Capabilities) > 0 {
+				fmt.Fprintf(out, "# capabilities %s\n", strings.Join(d.Capabilities, ", "))
+			}
+			fmt.Fprintf(out, "# sha256       %s\n\n", d.SHA256)
+			for _, kind := range d.Kinds {
+				fmt.Fprint(out, config.Describe(kind, d.Name, d.Schema))
+			}
+			return nil
+		},
+	}
+}
+
+func newPluginReload(o *options) *cobra.Command {
+	agent := ""
+	cmd := &cobra.Command{
+		Use: "reload KIND NAME", Short: "Replace a plugin's process by a new one", Args: args(cobra.ExactArgs(2)),
+		Long: `Has a daemon read its configuration again and replace the process of one plugin: the new one is started and
+configured beside the old, calls are held for a moment, and the old one is stopped. If any step fails, the old one goes
+on, and the error says why. No task is lost and no offer made twice.`,
+		Example: "  mezzo plugin reload allocator drf\n  mezzo plugin reload --agent 127.0.0.1:5051 isolator cgroups",
+		RunE: func(cmd *cobra.Command, a []string) error {
+			c, err := o.client()
+			if err != nil {
+				return err
+			}
+			defer c.Close()
+			q := url.Values{"kind": {a[0]}, "name": {a[1]}}
+			if err := c.Post(cmd.Context(), agent, "/plugins/reload?"+q.Encode()); err != nil {
+				return err
+			}
+			_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s %q was reloaded.\n", a[0], a[1])
+			return err
+		},
+	}
+	cmd.Flags().StringVar(&agent, "agent", "", "agent to ask (HOST:PORT) rather than the master")
+	return cmd
+}

@@ -1,0 +1,83 @@
+package config
+
+import (
+	"fmt"
+	"sort"
+	"strings"
+	"time"
+
+	"github.com/hashicorp/hcl/v2"
+	"github.com/zclconf/go-cty/cty"
+)
+
+func (a *Agent) fields() []field {
+	return []field{
+		address("listen", &a.Listen),
+		address("advertise", &a.Advertise),
+		addresses("masters", &a.Masters),
+		text("hostname", &a.Hostname),
+		path("work_dir", &a.WorkDir).must(),
+		path("runtime_dir", &a.RuntimeDir),
+		path("plugin_dir", &a.PluginDir),
+		boolean("insecure", &a.Insecure),
+		text("resources", &a.Resources),
+		attributes("attributes", &a.Attributes),
+		text("default_role", &a.DefaultRole),
+		textMap("executor_environment_variables", &a.ExecutorEnvironmentVariables),
+		duration("executor_shutdown_grace_period", &a.ExecutorShutdownGracePeriod),
+		duration("executor_registration_timeout", &a.ExecutorRegistrationTimeout),
+		duration("executor_reregistration_timeout", &a.ExecutorReregisterTimeout).between(&a.ExecutorReregisterTimeout, 0, 15*time.Second),
+		duration("registration_backoff_factor", &a.RegistrationBackoffFactor).between(&a.RegistrationBackoffFactor, time.Millisecond, time.Minute),
+		duration("recovery_timeout", &a.RecoveryTimeout),
+		duration("launch_timeout", &a.LaunchTimeout),
+		oneOf("recover", &a.Recover, "reconnect", "cleanup"),
+		boolean("strict", &a.Strict),
+		oneOf("reconfiguration_policy", &a.ReconfigurationPolicy, "equal", "additive"),
+		boolean("switch_user", &a.SwitchUser),
+		oneOf("launcher", &a.Launcher, "linux", "posix"),
+		text("sandbox_directory", &a.SandboxDirectory),
+		text("frameworks_home", &a.FrameworksHome),
+		duration("fetcher_stall_timeout", &a.FetcherStallTimeout),
+		count("max_completed_executors_per_framework", &a.MaxCompletedExecutorsPerFramework, 0),
+		duration("gc_delay", &a.GCDelay),
+		share("gc_disk_headroom", &a.GCDiskHeadroom),
+		duration("disk_watch_interval", &a.DiskWatchInterval).between(&a.DiskWatchInterval, time.Second, 24*time.Hour),
+	}
+}
+
+func decodeAgent(block *hcl.Block, eval *hcl.EvalContext) (*Agent, hcl.Diagnostics) {
+	a := newAgent()
+	content, diags := decode(block.Body, eval, a.fields(), securityBlocks()...)
+	bad := decodeSecurity(content, eval, &a.TLS, &a.Authentication)
+	diags = append(diags, bad...)
+	if diags.HasErrors() {
+		return a, diags
+	}
+	diags = append(diags, a.checkListeners(content, block)...)
+	return a, diags
+}
+
+// attributes accepts Mesos's text ("rack:r7;level:10") and a map ({ rack = "r7" }), whose entries are
+// put in the order of their names, since a map has none of its own.
+func attributes(name string, to *string) field {
+	return field{name: name, set: func(v cty.Value) error {
+		if v.Type() == cty.String {
+			*to = v.AsString()
+			return nil
+		}
+		var m map[string]string
+		if err := textMap(name, &m).set(v); err != nil {
+			return fmt.Errorf("a map of strings, or text such as \"rack:r7;level:10\", is needed, not %s", v.Type().FriendlyName())
+		}
+		entries := make([]string, 0, len(m))
+		for key, value := range m {
+			if key == "" || strings.ContainsAny(key, ":;") || value == "" || strings.Contains(value, ";") {
+				return fmt.Errorf("the attribute %q = %q is empty or contains \";\" or \":\"", key, value)
+			}
+			entries = append(entries, key+":"+value)
+		}
+		sort.Strings(entries)
+		*to = strings.Join(entries, ";")
+		return nil
+	}}
+}

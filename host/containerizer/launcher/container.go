@@ -1,0 +1,214 @@
+//go:build unix
+
+package launcher
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/mezzo-cluster/mezzo/host/containerizer"
+	"github.com/mezzo-cluster/mezzo/sdk/isolator"
+)
+
+// errDestroyed ends the launch of a container that Destroy was called for.
+var errDestroyed = errors.New("it was destroyed while being launched")
+
+// container is one container, from Launch (or Recover) until it is cleaned up. One goroutine leads it through its
+// life; the others only look, signal and destroy.
+type container struct {
+	id     string
+	folder string
+	spec   containerizer.Spec // of a launch; a recovered container has none
+	record record             // written by the leading goroutine alone, under mu
+	// ctx ends when the container is destroyed or the launcher closed.
+	ctx    context.Context //nolint:containedctx // the life of the container
+	cancel context.CancelCauseFunc
+	// watchers listen to isolators until stopWatching, or until the isolators have cleaned up.
+	watchers     sync.WaitGroup
+	stopWatching context.CancelFunc
+
+	mu        sync.Mutex
+	process   *process // nil before it is started
+	started   time.Time
+	destroyed bool
+	told      bool // Exited was emitted: nothing is said of limits any more
+	waiting   string
+}
+
+func (l *Launcher) newContainer(id string) *container {
+	c := &container{id: id, folder: l.containerFolder(id)}
+	c.ctx, c.cancel = context.WithCancelCause(l.ctx)
+	return c
+}
+
+// signal sends a signal to mezzo-init, which passes it on.
+func (c *container) signal(s syscall.Signal) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.process == nil || c.started.IsZero() {
+		return containerizer.ErrUnknownContainer
+	}
+	return c.process.signal(s)
+}
+
+// destroy kills the container, or ends its launch.
+func (c *container) destroy() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.destroyed = true
+	c.cancel(errDestroyed)
+	if c.process != nil {
+		_ = c.process.signal(syscall.SIGKILL) // one that has ended is what was wanted
+	}
+}
+
+// adopt makes a process the container's. When the container was destroyed meanwhile the process is killed at once.
+func (c *container) adopt(p *process) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.process = p
+	c.record.Pid, c.record.Start = p.pid, p.start
+	if c.destroyed {
+		_ = p.signal(syscall.SIGKILL)
+	}
+}
+
+// begin notes that the command was let go.
+func (c *container) begin() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.started, c.waiting = time.Now(), ""
+}
+
+// end takes the process away, so that no signal reaches another one of its number.
+func (c *container) end() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.process != nil {
+		c.process.close()
+		c.process = nil
+	}
+}
+
+func (c *container) wasDestroyed() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.destroyed
+}
+
+func (c *container) wait(what string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.waiting = what
+}
+
+func (c *container) status() containerizer.Status {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	s := containerizer.Status{Started: c.started, Message: c.waiting}
+	if c.process != nil {
+		s.Pid = c.process.pid
+	}
+	return s
+}
+
+// forIsolator is the container as an isolator knows it.
+func (c *container) forIsolator(instance string, i *isolatorState) isolator.Container {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return isolator.Container{ID: c.id, Instance: instance, Handle: c.record.handle(i.Name)}
+}
+
+// run leads a new container through its life.
+func (l *Launcher) run(c *container) {
+	err := l.launch(c)
+	switch {
+	case l.ctx.Err() != nil:
+		c.end()
+		return // the next Recover goes on
+	case err != nil:
+		l.log(c).Info("container did not start", "error", err)
+		l.fail(c, err)
+		return
+	}
+	l.follow(c)
+}
+
+// fail ends a container whose command was never let go.
+func (l *Launcher) fail(c *container, err error) {
+	c.tellNoMore()
+	l.emit(containerizer.Failed{ID: c.id, Reason: reasonOf(err), Message: err.Error()})
+	l.finish(c, l.cleanUp(c))
+}
+
+// tellNoMore ends the container's limitations.
+func (c *container) tellNoMore() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.told = true
+	if c.stopWatching != nil {
+		c.stopWatching()
+	}
+}
+
+// follow watches a container whose command was let go until nothing is left of it.
+func (l *Launcher) follow(c *container) {
+	if err := c.process.wait(l.ctx); err != nil {
+		if l.ctx.Err() == nil {
+			l.log(c).Error("watching the container failed", "error", err)
+		}
+		c.tellNoMore()
+		c.end()
+		return
+	}
+	l.ended(c)
+}
+
+// ended is called when nothing of a container runs any more.
+func (l *Launcher) ended(c *container) {
+	exited := l.exitOf(c)
+	c.end()
+	// Isolators are cleaned up first, which makes them tell of limits that were reached: what ended a container
+	// is known before its end is told. An isolator that is away does not keep the end back for long.
+	cleaned := make(chan error, 1)
+	l.group.Go(func() {
+		err := l.cleanUp(c)
+		c.watchers.Wait()
+		cleaned <- err
+	})
+	patience := time.NewTimer(isolatorPatience)
+	defer patience.Stop()
+	select {
+	case err := <-cleaned:
+		cleaned <- err
+	case <-patience.C:
+		c.wait("isolators, to clean up")
+	}
+	c.tellNoMore()
+	l.emit(exited)
+	l.finish(c, <-cleaned)
+}
+
+// isolatorPatience is how long the end of a container waits for its isolators to clean up.
+const isolatorPatience = 3 * time.Second
+
+// finish forgets a container, its isolators being cleaned up.
+func (l *Launcher) finish(c *container, err error) {
+	if l.ctx.Err() != nil {
+		return // the next Recover finishes it
+	}
+	err = errors.Join(err, removeFolder(c.folder))
+	if e := l.config.Store.Delete(c.id); e != nil {
+		err = errors.Join(err, fmt.Errorf("delete the checkpoint: %w", e))
+	}
+	if err != nil {
+		l.log(c).Error("container was not cleaned up", "error", err)
+	}
+	c.cancel(nil)
+	l.forget(c)
+	l.emit(containerizer.Cleaned{ID: c.id, Err: err})
+}

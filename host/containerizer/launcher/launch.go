@@ -1,0 +1,229 @@
+//go:build unix
+
+package launcher
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/mezzo-cluster/mezzo/host/containerizer"
+	"github.com/mezzo-cluster/mezzo/host/containerizer/initproto"
+	"github.com/mezzo-cluster/mezzo/host/fetcher"
+)
+
+// fetchError is the error of a launch that ended with fetching.
+type fetchError struct{ err error }
+
+// Error is the message that Mesos has, with the reason.
+func (e *fetchError) Error() string { return e.err.Error() }
+
+// Unwrap is the reason.
+func (e *fetchError) Unwrap() error { return e.err }
+
+func reasonOf(err error) containerizer.Reason {
+	var fetch *fetchError
+	switch {
+	case errors.Is(err, errDestroyed):
+		return containerizer.Destroyed
+	case errors.As(err, &fetch):
+		return containerizer.FetchFailed
+	default:
+		return containerizer.LaunchFailed
+	}
+}
+
+// launch brings a container to where its command runs. What it leaves behind when it fails, but for processes, is for
+// cleanUp and finish to remove.
+func (l *Launcher) launch(c *container) error {
+	t0 := time.Now(); mark := func(n string) { println(n, time.Since(t0).Microseconds()); t0 = time.Now() }
+	// The intent is written down before anything exists that would have to be found again.
+	if err := l.save(c); err != nil {
+		return err
+	}
+	mark("save")
+	who, err := l.resolve(c.spec.User)
+	if err != nil {
+		return err
+	}
+	box, err := openSandbox(c.spec.Sandbox, who)
+	if err != nil {
+		return err
+	}
+	defer box.close()
+	mark("sandbox")
+	if err := l.fetch(c, box, who); err != nil {
+		return err
+	}
+	waiting, stop := context.WithTimeoutCause(c.ctx, l.config.LaunchTimeout,
+		fmt.Errorf("not within the launch timeout of %v", l.config.LaunchTimeout))
+	defer stop()
+	plan, err := l.prepare(waiting, c)
+	if err != nil {
+		return cause(c, err)
+	}
+	mark("prepare")
+	held, err := l.start(c, plan, box, who)
+	if err != nil {
+		return cause(c, err)
+	}
+	mark("start")
+	defer mark("release")
+	if err := l.release(waiting, c, held); err != nil {
+		held.close()
+		return errors.Join(cause(c, err), l.abandon(c))
+	}
+	return nil
+}
+
+// cause is the reason why a container's launch was ended from outside, if it was, and else err.
+func cause(c *container, err error) error {
+	if c.ctx.Err() != nil {
+		return context.Cause(c.ctx)
+	}
+	return err
+}
+
+// fetch brings the URIs into the sandbox; how it goes is in the sandbox's stderr.
+func (l *Launcher) fetch(c *container, box *sandboxFiles, who *fetcher.Owner) error {
+	if len(c.spec.URIs) == 0 {
+		return nil
+	}
+	c.wait("URIs, to be fetched")
+	err := l.config.Fetcher.Fetch(c.ctx, fetcher.Request{
+		URIs: c.spec.URIs, Sandbox: c.spec.Sandbox, Owner: who, Log: box.stderr,
+	})
+	switch {
+	case err == nil:
+		return nil
+	case c.ctx.Err() != nil:
+		return context.Cause(c.ctx)
+	default:
+		return &fetchError{fmt.Errorf("Failed to fetch all URIs for container '%s': %w", c.id, err)} //nolint:staticcheck // Mesos's message
+	}
+}
+
+// start starts mezzo-init, which does everything up to the command, and holds it there.
+func (l *Launcher) start(c *container, plan *merged, box *sandboxFiles, who *fetcher.Owner) (*held, error) {
+	status, err := l.makeFolder(c)
+	if err != nil {
+		return nil, err
+	}
+	defer status.Close() //nolint:errcheck // nothing is written through it here
+	start, err := plan.initPlan(l.config, c.spec, who)
+	if err != nil {
+		return nil, err
+	}
+	p, h, err := spawnInit(&initProcess{
+		path:    l.config.InitPath,
+		name:    l.config.Instance + "/" + c.id,
+		files:   [5]*os.File{l.null, box.stdout, box.stderr, nil, status},
+		flags:   plan.cloneFlags(l.config.Namespaces),
+		cgroup:  plan.unified,
+		message: initproto.AppendPlan(nil, start),
+	})
+	if err != nil {
+		return nil, fmt.Errorf("start mezzo-init: %w", err)
+	}
+	c.adopt(p)
+	return h, nil
+}
+
+// release lets the command go, once all is written down, isolated and set up.
+func (l *Launcher) release(ctx context.Context, c *container, h *held) error {
+	defer h.close()
+	if err := l.save(c); err != nil {
+		return err
+	}
+	if err := l.isolate(ctx, c); err != nil {
+		return err
+	}
+	l.watch(c)
+	if err := h.ready(ctx); err != nil {
+		return err
+	}
+	if err := context.Cause(c.ctx); err != nil {
+		return err
+	}
+	if err := h.release(); err != nil {
+		return err
+	}
+	c.begin()
+	l.emit(containerizer.Started{ID: c.id, Pid: c.process.pid})
+	return nil
+}
+
+// abandon kills a mezzo-init whose command is not to start.
+func (l *Launcher) abandon(c *container) error {
+	if l.ctx.Err() != nil {
+		return nil // it ends by itself, its socket being closed
+	}
+	c.destroy()
+	err := c.process.wait(l.ctx)
+	c.end()
+	if err != nil {
+		return fmt.Errorf("end mezzo-init: %w", err)
+	}
+	return nil
+}
+
+// statusName is the file that mezzo-init leaves the exit status in.
+const statusName = "status"
+
+func (l *Launcher) containerFolder(id string) string { return filepath.Join(l.folder, id) }
+
+// makeFolder makes the container's runtime folder, and opens its status file.
+func (l *Launcher) makeFolder(c *container) (*os.File, error) {
+	if err := os.Mkdir(c.folder, 0o700); err != nil {
+		return nil, fmt.Errorf("make the container's runtime folder: %w", err)
+	}
+	f, err := os.OpenFile(filepath.Join(c.folder, statusName), os.O_WRONLY|os.O_CREATE|os.O_EXCL|os.O_APPEND, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("make the status file: %w", err)
+	}
+	return f, nil
+}
+
+// removeFolder removes a runtime folder. It holds the status file alone.
+func removeFolder(folder string) error {
+	if err := os.RemoveAll(folder); err != nil {
+		return fmt.Errorf("remove the container's runtime folder: %w", err)
+	}
+	return nil
+}
+
+// readStatus reads what mezzo-init left behind.
+func readStatus(folder string) initproto.Status {
+	b, err := os.ReadFile(filepath.Join(folder, statusName))
+	if err != nil {
+		return initproto.Status{}
+	}
+	return initproto.ParseStatus(b)
+}
+
+// killedStatus is the raw wait status of a process that SIGKILL ended.
+const killedStatus = 9
+
+// exitOf tells how a container ended, nothing of it running any more.
+func (l *Launcher) exitOf(c *container) containerizer.Exited {
+	s := readStatus(c.folder)
+	if !s.Exited && s.Pid > 0 && !l.config.Namespaces {
+		killGroup(s.Pid) // mezzo-init was killed, and could not do it
+	}
+	switch {
+	case s.Exited:
+		return containerizer.Exited{ID: c.id, WaitStatus: s.WaitStatus, Known: true}
+	case c.wasDestroyed():
+		return containerizer.Exited{ID: c.id, WaitStatus: killedStatus, Known: true}
+	default:
+		return containerizer.Exited{ID: c.id}
+	}
+}
+
+func (l *Launcher) log(c *container) *slog.Logger {
+	return l.config.Logger.With("container", c.id)
+}

@@ -1,0 +1,167 @@
+//go:build unix
+
+package launcher
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/mezzo-cluster/mezzo/host/containerizer"
+	"github.com/mezzo-cluster/mezzo/host/containerizer/initproto"
+)
+
+// Recover finds the checkpointed containers as they were left, and destroys those of this instance that have no
+// checkpoint; see containerizer.Containerizer.
+func (l *Launcher) Recover(ctx context.Context, checkpoints []containerizer.Checkpoint) ([]containerizer.Recovered, error) {
+	found := make([]*container, 0, len(checkpoints))
+	for _, point := range checkpoints {
+		c, err := l.restore(point)
+		if err != nil {
+			return nil, fmt.Errorf("recover container %q: %w", point.ID, err)
+		}
+		found = append(found, c)
+	}
+	l.mu.Lock()
+	for _, c := range found {
+		l.containers[c.id] = c
+	}
+	l.mu.Unlock()
+	if err := l.destroyOrphans(ctx); err != nil {
+		return nil, err
+	}
+	recovered := make([]containerizer.Recovered, 0, len(found))
+	for _, c := range found {
+		r, err := l.resume(ctx, c)
+		if err != nil {
+			return nil, fmt.Errorf("recover container %q: %w", c.id, err)
+		}
+		recovered = append(recovered, r)
+	}
+	for _, i := range l.isolators {
+		l.spawn(func() { l.recoverIsolator(i) })
+	}
+	return recovered, nil
+}
+
+// restore makes a container of its checkpoint, with its process if that lives.
+func (l *Launcher) restore(point containerizer.Checkpoint) (*container, error) {
+	r, err := parseRecord(point.Record)
+	if err != nil {
+		return nil, fmt.Errorf("read its checkpoint: %w", err)
+	}
+	for name := range r.Handles {
+		if !slices.ContainsFunc(l.isolators, func(i *isolatorState) bool { return i.Name == name }) {
+			return nil, fmt.Errorf("isolator %q has it in hand but is not configured", name)
+		}
+	}
+	c := l.newContainer(point.ID)
+	c.record = r
+	if r.Pid == 0 || r.Boot != l.boot {
+		return c, nil
+	}
+	if c.process, err = findProcess(r.Pid, r.Start, c.folder); err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// resume tells what has become of a container, and goes on with it from there.
+func (l *Launcher) resume(ctx context.Context, c *container) (containerizer.Recovered, error) {
+	status := l.settled(ctx, c)
+	if c.process != nil && !status.Released {
+		if err := endProcess(ctx, c.process); err != nil {
+			return containerizer.Recovered{}, err
+		}
+		c.end()
+		status = readStatus(c.folder)
+	}
+	r := containerizer.Recovered{ID: c.id}
+	switch {
+	case c.process != nil:
+		c.begin()
+		l.watch(c)
+		r.State, r.Pid = containerizer.Running, c.process.pid
+		l.spawn(func() { l.follow(c) })
+	case status.Released:
+		exited := l.exitOf(c)
+		r.State, r.WaitStatus, r.Known = containerizer.Ended, exited.WaitStatus, exited.Known
+		l.watch(c)
+		l.spawn(func() { l.ended(c) })
+	default:
+		l.spawn(func() { l.fail(c, errUnstarted) })
+	}
+	return r, nil
+}
+
+// settled is a container's status once it is clear whether its command was let go. A mezzo-init that the agent left
+// while it was held is about to end, or to find that it was let go at the last moment.
+func (l *Launcher) settled(ctx context.Context, c *container) initproto.Status {
+	ctx, stop := context.WithTimeout(ctx, settlePatience)
+	defer stop()
+	for {
+		status := readStatus(c.folder)
+		if c.process == nil || status.Released || c.process.ended() {
+			return status
+		}
+		select {
+		case <-time.After(time.Millisecond):
+		case <-ctx.Done():
+			return status
+		}
+	}
+}
+
+// settlePatience is how long it may take a mezzo-init to see that the agent is gone. One that takes longer (it is
+// stopped, or the machine is) is killed.
+const settlePatience = 5 * time.Second
+
+var errUnstarted = errors.New("the agent ended while it was being launched")
+
+// endProcess kills a process and waits for its end.
+func endProcess(ctx context.Context, p *process) error {
+	if err := p.signal(syscall.SIGKILL); err != nil {
+		return err
+	}
+	ctx, stop := context.WithTimeout(ctx, killPatience)
+	defer stop()
+	return p.wait(ctx)
+}
+
+// killPatience is how long the end of a killed process may take.
+const killPatience = 30 * time.Second
+
+// destroyOrphans ends what has a folder of ours but no checkpoint.
+func (l *Launcher) destroyOrphans(ctx context.Context) error {
+	entries, err := os.ReadDir(l.folder)
+	if err != nil {
+		return fmt.Errorf("look for containers without a checkpoint: %w", err)
+	}
+	for _, e := range entries {
+		id := e.Name()
+		if l.find(id) != nil || strings.HasPrefix(id, ".") {
+			continue
+		}
+		l.config.Logger.Warn("destroying a container that has no checkpoint", "container", id)
+		processes, err := findNamed(l.config.Instance + "/" + id)
+		if err != nil {
+			return fmt.Errorf("look for processes of container %q: %w", id, err)
+		}
+		for _, p := range processes {
+			err := endProcess(ctx, p)
+			p.close()
+			if err != nil {
+				return fmt.Errorf("destroy container %q: %w", id, err)
+			}
+		}
+		if err := removeFolder(l.containerFolder(id)); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,32 @@
+//go:build unix
+
+// Package posix is the containerizer of an agent that is not root, or not on Linux: a container is a process group
+// under a mezzo-init. Nothing is isolated, and a process that takes pains to can outlive its container. What it
+// shares with linux is in package launcher.
+package posix
+
+import (
+	"fmt"
+	"log/slog"
+	"os"
+	"runtime"
+
+	"github.com/mezzo-cluster/mezzo/host/containerizer/launcher"
+)
+
+// New makes the containerizer, and says in the log that there is no isolation.
+func New(c launcher.Config) (*launcher.Launcher, error) {
+	c.Namespaces = false
+	c.SwitchUser = c.SwitchUser && os.Geteuid() == 0
+	l, err := launcher.New(c)
+	if err != nil {
+		return nil, fmt.Errorf("make the posix containerizer: %w", err)
+	}
+	logger := c.Logger
+	if logger == nil {
+		logger = slog.Default()
+	}
+	logger.Warn("tasks run as plain processes, without isolation from this machine or from each other: "+
+		"that takes Linux and an agent that is root", "system", runtime.GOOS, "uid", os.Geteuid())
+	return l, nil
+}

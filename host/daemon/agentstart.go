@@ -1,0 +1,198 @@
+package daemon
+
+import (
+	"context"
+	cryptorand "crypto/rand"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"net"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strconv"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+
+	"github.com/mezzo-cluster/mezzo/host/agent"
+	"github.com/mezzo-cluster/mezzo/host/containerizer"
+	"github.com/mezzo-cluster/mezzo/host/containerizer/launcher"
+	"github.com/mezzo-cluster/mezzo/host/containerizer/linux"
+	"github.com/mezzo-cluster/mezzo/host/containerizer/posix"
+	"github.com/mezzo-cluster/mezzo/host/effect"
+	"github.com/mezzo-cluster/mezzo/host/fetcher"
+	"github.com/mezzo-cluster/mezzo/host/link"
+	pluginisolator "github.com/mezzo-cluster/mezzo/host/pluginhost/isolator"
+	"github.com/mezzo-cluster/mezzo/host/version"
+	mesos "github.com/mezzo-cluster/mezzo/sdk/mesos/v1"
+	"github.com/mezzo-cluster/mezzo/sdk/resource"
+	"github.com/mezzo-cluster/mezzo/sdk/resource/wire"
+)
+
+// recover finds the containers that an earlier agent has left and builds the machine.
+func (a *agentDaemon) recover(ctx context.Context) (*agent.Agent, error) {
+	began := time.Now()
+	conf, err := a.machineConfig()
+	if err != nil {
+		return nil, err
+	}
+	if a.containers, err = a.newContainerizer(); err != nil {
+		return nil, err
+	}
+	var checkpoints []containerizer.Checkpoint
+	for _, id := range slices.Sorted(maps.Keys(a.contents.Containers)) {
+		checkpoints = append(checkpoints, containerizer.Checkpoint{ID: id, Record: a.contents.Containers[id]})
+	}
+	found, err := a.containers.Recover(ctx, checkpoints)
+	if err != nil {
+		return nil, fmt.Errorf("recover containers: %w", err)
+	}
+	rec := agent.Recovered{
+		AgentID: a.durable.Agent().ID, Contents: a.contents, Containers: found, Errors: a.unread, Took: time.Since(began),
+	}
+	if a.conf.Strict {
+		if err := rec.Validate(); err != nil {
+			return nil, fmt.Errorf("recover from %s: %w (set strict = false to leave it out)", a.conf.WorkDir, err)
+		}
+	}
+	if len(found) > 0 {
+		a.Log.Info("containers recovered", "containers", len(found), "seconds", time.Since(began).Seconds())
+	}
+	return agent.New(conf, rec, now()), nil
+}
+
+// newContainerizer returns what runs containers here.
+func (a *agentDaemon) newContainerizer() (containerizer.Containerizer, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, fmt.Errorf("find mezzo-init: %w", err)
+	}
+	c := launcher.Config{
+		Instance: a.durable.Instance(), RuntimeDir: a.runtimeDir(), InitPath: filepath.Join(filepath.Dir(self), "mezzo-init"),
+		SwitchUser: a.conf.SwitchUser, Isolators: a.isolators(), Store: a.runs.Containers(),
+		Fetcher:       fetcher.New(fetcher.Config{StallTimeout: a.conf.FetcherStallTimeout, FrameworksHome: a.conf.FrameworksHome}),
+		LaunchTimeout: a.conf.LaunchTimeout, Logger: a.Log,
+		Surroundings: containerizer.Surroundings{
+			Endpoint: a.advertised, RecoveryTimeout: a.conf.RecoveryTimeout, SubscriptionBackoffMax: a.conf.ExecutorReregisterTimeout,
+			Executor: variables(a.conf.ExecutorEnvironmentVariables),
+		},
+	}
+	if a.conf.Launcher == "posix" || a.conf.Launcher == "" && (runtime.GOOS != "linux" || os.Geteuid() != 0) {
+		return posix.New(c)
+	}
+	return linux.New(c)
+}
+
+func variables(m map[string]string) []containerizer.Variable {
+	var out []containerizer.Variable
+	for _, name := range slices.Sorted(maps.Keys(m)) {
+		out = append(out, containerizer.Variable{Name: name, Value: m[name]})
+	}
+	return out
+}
+
+// isolators are the isolator plugins, in file order.
+func (a *agentDaemon) isolators() []containerizer.IsolatorInstance {
+	var out []containerizer.IsolatorInstance
+	for _, p := range a.plugins.Of("isolator") {
+		i := containerizer.IsolatorInstance{Name: p.Spec().Name, Isolator: pluginisolator.New(p, a.Log)}
+		if d := p.Description(); d != nil {
+			i.Plugin, i.Version = d.Name, d.Version
+		}
+		out = append(out, i)
+	}
+	return out
+}
+
+// machineConfig is what the machine is told of itself.
+func (a *agentDaemon) machineConfig() (agent.Config, error) {
+	total, err := agentResources(a.conf.Resources, a.conf.DefaultRole, a.conf.WorkDir)
+	if err != nil {
+		return agent.Config{}, err
+	}
+	info, ip, err := a.agentInfo(total)
+	if err != nil {
+		return agent.Config{}, err
+	}
+	random, err := newRandom()
+	if err != nil {
+		return agent.Config{}, err
+	}
+	return agent.Config{
+		Info: info, Resources: total, Capabilities: agentCapabilities, Version: version.Mezzo(), Instance: a.durable.Instance(),
+		Boot: a.boot, Address: a.advertised, IP: ip, WorkDir: a.conf.WorkDir, Random: random, SwitchUser: a.conf.SwitchUser,
+		AuthorizeTasks: a.control.Enabled(), ShutdownGrace: a.conf.ExecutorShutdownGracePeriod, GCDelay: a.conf.GCDelay,
+	}, nil
+}
+
+// agentCapabilities are what this release's agents can do.
+var agentCapabilities = []mesos.AgentInfo_Capability_Type{
+	mesos.AgentInfo_Capability_MULTI_ROLE, mesos.AgentInfo_Capability_HIERARCHICAL_ROLE,
+	mesos.AgentInfo_Capability_RESERVATION_REFINEMENT, mesos.AgentInfo_Capability_TASK_RESOURCE_LIMITS,
+}
+
+func (a *agentDaemon) agentInfo(total resource.Resources) (_ *mesos.AgentInfo, ip string, err error) {
+	name, err := hostname(a.conf.Hostname)
+	if err != nil {
+		return nil, "", err
+	}
+	attributes, err := resource.ParseAttributes(a.conf.Attributes)
+	if err != nil {
+		return nil, "", fmt.Errorf("attributes: %w", err)
+	}
+	host, portText, err := net.SplitHostPort(a.advertised)
+	if err != nil {
+		return nil, "", fmt.Errorf("read the advertised address %q: %w", a.advertised, err)
+	}
+	port, err := strconv.ParseInt(portText, 10, 32)
+	if err != nil {
+		return nil, "", fmt.Errorf("read the advertised address %q: %w", a.advertised, err)
+	}
+	return &mesos.AgentInfo{
+		Hostname: &name, Port: proto.Int32(int32(port)),
+		Resources:  wire.ToMesos(total, wire.Format{RefinedReservations: true}),
+		Attributes: wire.AttributesToMesos(attributes),
+	}, host, nil
+}
+
+// drive starts the loop and the connection to the masters.
+func (a *agentDaemon) drive(ctx context.Context, machine *agent.Agent) error {
+	creds, err := mutualTLS(a.conf.TLS)
+	if err != nil {
+		return err
+	}
+	a.client = link.NewClient(a.conf.Masters, creds, agentLink{a}, a.Log)
+	a.timers = newTimers(func(id agent.TimerID) { a.loop.Post(agent.TimerFired{ID: id}) })
+	executor := effect.NewAgentExecutor(effect.AgentPorts{
+		Master: masterPort{a}, Runs: a.runs, Durable: durablePort{a}, Containers: a.containers, Sandboxes: sandboxPort{a},
+		Timers: a.timers, Authorizer: authorizerPort{a, ctx}, Process: processPort{a}, Log: a.Log,
+	})
+	a.loop = effect.NewLoop(machine, now, executor.Run, nil)
+	a.loop.Post(agent.Started{})
+	a.recovered.Store(a.loop)
+	go func() {
+		if err := a.loop.Run(ctx); err != nil {
+			a.failed <- fmt.Errorf("run the agent: %w", err)
+		}
+	}()
+	go func() {
+		for e := range a.containers.Events() {
+			if a.loop.Enqueue(ctx, agent.ContainerEvent{Event: e}) != nil {
+				return
+			}
+		}
+	}()
+	go a.client.Run(ctx)
+	return nil
+}
+
+// newRandom returns a source for ids, seeded by the machine.
+func newRandom() (*rand.Rand, error) {
+	var seed [32]byte
+	if _, err := cryptorand.Read(seed[:]); err != nil {
+		return nil, fmt.Errorf("seed the source of ids: %w", err)
+	}
+	return rand.New(rand.NewChaCha8(seed)), nil
+}

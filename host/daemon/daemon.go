@@ -1,0 +1,170 @@
+package daemon
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"github.com/mezzo-cluster/mezzo/host/access"
+	"github.com/mezzo-cluster/mezzo/host/config"
+	"github.com/mezzo-cluster/mezzo/host/pluginhost"
+	pluginauthorizer "github.com/mezzo-cluster/mezzo/host/pluginhost/authorizer"
+)
+
+// Options say what to run.
+type Options struct {
+	Settings *config.Settings
+	// Path is the configuration's file or folder, which is read again when a plugin is reloaded.
+	Path string
+	Log  *slog.Logger
+}
+
+// runtimeRoot is where sockets and the runtime folders of containers are: what need not outlive a reboot.
+func runtimeRoot() string {
+	if os.Geteuid() == 0 {
+		return "/run/mezzo"
+	}
+	return filepath.Join(os.TempDir(), "mezzo-"+strconv.Itoa(os.Geteuid()))
+}
+
+// shortName names a folder by its path, for a place where long paths do not fit.
+func shortName(path string) string {
+	sum := sha256.Sum256([]byte(path))
+	return hex.EncodeToString(sum[:6])
+}
+
+// startPlugins starts the plugins of some kinds.
+func startPlugins(ctx context.Context, o Options, p pluginSettings) (*pluginhost.Host, error) {
+	specs, err := pluginSpecs(o.Settings, p.dir, p.kinds...)
+	if err != nil {
+		return nil, err
+	}
+	h := pluginhost.New(pluginhost.Options{
+		RuntimeDir: p.sockets, DataDir: filepath.Join(p.dataDir, "plugins"), RequireChecksum: !p.local, Logger: o.Log,
+		Seed: uint64(time.Now().UnixNano()),
+	})
+	mode := pluginhost.Strict
+	if p.recovering {
+		mode = pluginhost.Degraded
+	}
+	if err := h.Start(ctx, specs, mode); err != nil {
+		return nil, err
+	}
+	return h, nil
+}
+
+type pluginSettings struct {
+	kinds []string
+	// dir is where the programs are, dataDir where the plugins keep their data, sockets where they listen.
+	dir, dataDir, sockets string
+	// local is set for `mezzo local`, which needs no checksums.
+	local bool
+	// recovering is set for a daemon that has something to recover: it starts even if a plugin does not.
+	recovering bool
+}
+
+// control returns who decides what callers may do: the authorizer plugin, or nobody, which the log says.
+func control(h *pluginhost.Host, o Options, role string) *access.Control {
+	if plugins := h.Of("authorizer"); len(plugins) > 0 {
+		return access.NewControl(pluginauthorizer.New(plugins[0]))
+	}
+	o.Log.Warn("no authorizer is configured: everybody may do and see everything", "daemon", role)
+	return access.NewControl(nil)
+}
+
+// warn logs what the configuration wants said at every start.
+func (o Options) warn() {
+	for _, w := range o.Settings.Warnings {
+		o.Log.Warn(w)
+	}
+}
+
+// RunMaster runs a master until ctx ends or it fails.
+func RunMaster(ctx context.Context, o Options) error {
+	o.warn()
+	conf := o.Settings.Master
+	h, err := startPlugins(ctx, o, pluginSettings{
+		kinds: masterKinds, dir: conf.PluginDir, dataDir: conf.DataDir, recovering: hasRegistry(conf.DataDir),
+		sockets: filepath.Join(runtimeRoot(), "master-"+shortName(conf.DataDir)),
+	})
+	if err != nil {
+		return err
+	}
+	defer h.Stop()
+	m, err := newMaster(o, h)
+	if err != nil {
+		return err
+	}
+	return m.run(ctx)
+}
+
+// RunAgent runs an agent until ctx ends or it fails. Its containers run on.
+func RunAgent(ctx context.Context, o Options) error {
+	o.warn()
+	a, err := openAgent(o)
+	if err != nil {
+		return err
+	}
+	h, err := startPlugins(ctx, o, a.pluginSettings(agentKinds, false))
+	if err != nil {
+		return errors.Join(err, a.close())
+	}
+	defer h.Stop()
+	return a.run(ctx, h, leaveContainers)
+}
+
+// RunLocal runs a master and an agent in this process, with one set of plugins, until ctx ends or one of them
+// fails. At the end the agent's tasks are ended.
+func RunLocal(ctx context.Context, o Options) error {
+	o.warn()
+	a, err := openAgent(o)
+	if err != nil {
+		return err
+	}
+	p := a.pluginSettings(config.Kinds(), true)
+	p.recovering = p.recovering || hasRegistry(o.Settings.Master.DataDir)
+	h, err := startPlugins(ctx, o, p)
+	if err != nil {
+		return errors.Join(err, a.close())
+	}
+	defer h.Stop()
+	m, err := newMaster(o, h)
+	if err != nil {
+		return errors.Join(err, a.close())
+	}
+	return runBoth(ctx, m, a, h)
+}
+
+// runBoth ends the agent first: it tells the master what has become of its tasks.
+func runBoth(ctx context.Context, m *masterDaemon, a *agentDaemon, h *pluginhost.Host) error {
+	agentCtx, stopAgent := context.WithCancel(ctx)
+	defer stopAgent()
+	masterCtx, stopMaster := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopMaster()
+	master := make(chan error, 1)
+	go func() {
+		err := m.run(masterCtx)
+		stopAgent()
+		master <- err
+	}()
+	err := a.run(agentCtx, h, endTasks)
+	stopMaster()
+	return errors.Join(err, <-master)
+}
+
+// problems are why a daemon is not healthy.
+func problems(h *pluginhost.Host, more ...func() []string) func() []string {
+	return func() []string {
+		all := h.Problems()
+		for _, f := range more {
+			all = append(all, f()...)
+		}
+		return all
+	}
+}

@@ -1,0 +1,82 @@
+package daemon
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/mezzo-cluster/mezzo/host/access"
+	"github.com/mezzo-cluster/mezzo/host/api/endpoint"
+	"github.com/mezzo-cluster/mezzo/host/api/metrics"
+	"github.com/mezzo-cluster/mezzo/host/config"
+)
+
+// drainTime is how long open requests may take to end when a daemon stops.
+const drainTime = 2 * time.Second
+
+// listen opens a listener. The error says what to do when somebody else has the address.
+func listen(address, what string) (net.Listener, error) {
+	l, err := net.Listen("tcp", address)
+	if err != nil {
+		return nil, fmt.Errorf("listen on %s for %s: %w (is another mezzo, or a Mesos, running here?)", address, what, errors.Unwrap(err))
+	}
+	return l, nil
+}
+
+// isLoopback tells whether a listener is reached from this machine alone.
+func isLoopback(l net.Listener) bool {
+	a, ok := l.Addr().(*net.TCPAddr)
+	return ok && a.IP.IsLoopback()
+}
+
+// authenticator returns what an authentication block asks for.
+func authenticator(c *config.Authentication) (access.Authenticator, error) {
+	if c == nil {
+		return access.NoAuthentication{}, nil
+	}
+	return access.LoadBasic(c.CredentialsFile)
+}
+
+// webServer is an HTTP listener with its handler.
+type webServer struct {
+	server *http.Server
+	cancel context.CancelFunc
+	failed chan error
+}
+
+// serveHTTP begins to serve. An error of the listener comes out of failed.
+func serveHTTP(l net.Listener, mux *endpoint.Mux, measured *metrics.HTTP, conf *config.TLS, log *slog.Logger) (*webServer, error) {
+	settings, err := serverTLS(conf)
+	if err != nil {
+		return nil, err
+	}
+	if settings != nil {
+		l = tls.NewListener(l, settings)
+	}
+	base, cancel := context.WithCancel(context.Background())
+	limits := endpoint.DefaultLimits()
+	name, _ := hostname("")
+	handler := endpoint.Guard(measured.Wrap(mux), limits, isLoopback(l), name)
+	s := &webServer{server: endpoint.NewServer(base, handler, limits, log), cancel: cancel, failed: make(chan error, 1)}
+	go func() {
+		if err := s.server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+			s.failed <- fmt.Errorf("serve HTTP on %s: %w", l.Addr(), err)
+		}
+	}()
+	return s, nil
+}
+
+// stop ends the streams, waits a moment for other requests, and closes the listener.
+func (s *webServer) stop() {
+	s.cancel()
+	ctx, cancel := context.WithTimeout(context.Background(), drainTime)
+	defer cancel()
+	if s.server.Shutdown(ctx) != nil {
+		_ = s.server.Close()
+	}
+}

@@ -1,0 +1,63 @@
+package daemon
+
+import (
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+
+	"github.com/mezzo-cluster/mezzo/host/config"
+	"github.com/mezzo-cluster/mezzo/host/pluginhost"
+)
+
+// pluginSpecs turns the plugin blocks of some kinds into what the plugin host runs. dir is where binaries are that
+// a block does not name; empty means the folder of this program.
+func pluginSpecs(s *config.Settings, dir string, kinds ...string) ([]pluginhost.Spec, error) {
+	if dir == "" {
+		self, err := os.Executable()
+		if err != nil {
+			return nil, fmt.Errorf("find the plugins' folder (or set plugin_dir): %w", err)
+		}
+		dir = filepath.Dir(self)
+	}
+	var specs []pluginhost.Spec
+	for _, kind := range kinds {
+		for _, p := range s.Of(kind) {
+			specs = append(specs, pluginhost.Spec{
+				Kind: p.Kind, Name: p.Name, Binary: p.Path(dir), SHA256: p.SHA256, User: p.User, Group: p.Group,
+				Timeout: p.Timeout, Env: p.Env, Plain: p.TLS == "off", Config: p,
+			})
+		}
+	}
+	return specs, nil
+}
+
+// The kinds of plugins that each daemon starts, and, of isolators, that only an agent can judge.
+var (
+	masterKinds = []string{"allocator", "authorizer"}
+	agentKinds  = []string{"authorizer", "isolator"}
+)
+
+// PluginSpecs returns all of a configuration's plugins, as `mezzo config validate` checks them.
+func PluginSpecs(s *config.Settings) ([]pluginhost.Spec, error) {
+	dir := ""
+	switch {
+	case s.Master != nil:
+		dir = s.Master.PluginDir
+	case s.Agent != nil:
+		dir = s.Agent.PluginDir
+	}
+	return pluginSpecs(s, dir, config.Kinds()...)
+}
+
+// newPluginHost returns a host whose sockets are below the temporary folder (a socket's path must be short) and
+// whose plugins keep their data below dataDir.
+func newPluginHost(role, dataDir string, local bool, log *slog.Logger) (*pluginhost.Host, error) {
+	sockets, err := os.MkdirTemp("", "mezzo-"+role+"-")
+	if err != nil {
+		return nil, fmt.Errorf("make a folder for the plugins' sockets: %w", err)
+	}
+	return pluginhost.New(pluginhost.Options{
+		RuntimeDir: sockets, DataDir: filepath.Join(dataDir, "plugins"), RequireChecksum: !local, Logger: log,
+	}), nil
+}

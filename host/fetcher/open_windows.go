@@ -1,0 +1,3 @@
+package fetcher
+
+const nonblock = 0

@@ -1,0 +1,68 @@
+package pluginhost
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+)
+
+// Inspect starts a program, asks what it is, and ends it. It is not configured. Only s.Binary and what says
+// how to run it matter.
+func Inspect(ctx context.Context, o Options, s Spec) (_ *Description, err error) {
+	o, done, err := o.temporary()
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	ctx, cancel := context.WithTimeout(ctx, o.StartTimeout)
+	defer cancel()
+	i, err := describedInstance(ctx, o, s, newOutput(o.Logger))
+	if err != nil {
+		return nil, err
+	}
+	i.endStreams()
+	i.stop(o)
+	return &i.description, nil
+}
+
+// Check starts each plugin, has it judge its configuration, and ends it. It returns everything that is
+// wrong. Nothing else is started, and nothing stays.
+func Check(ctx context.Context, o Options, specs []Spec) error {
+	o, done, err := o.temporary()
+	if err != nil {
+		return err
+	}
+	defer done()
+	errs := make([]error, len(specs))
+	var checked sync.WaitGroup
+	for n, s := range specs {
+		checked.Go(func() {
+			i, err := newInstance(ctx, o, s, newOutput(o.Logger.With("kind", s.Kind, "plugin", s.Name)))
+			if err != nil {
+				errs[n] = fmt.Errorf("%s: %w", s, err)
+				return
+			}
+			i.endStreams()
+			i.stop(o)
+		})
+	}
+	checked.Wait()
+	return errors.Join(errs...)
+}
+
+// temporary gives options whose folders are removed when done is called.
+func (o Options) temporary() (_ Options, done func(), err error) {
+	o = o.withDefaults()
+	dir, err := os.MkdirTemp("", "mezzo-check-")
+	if err != nil {
+		return o, nil, err
+	}
+	o.RuntimeDir, o.DataDir = dir, dir+"/data"
+	if err := os.Chmod(dir, 0o711); err != nil {
+		os.RemoveAll(dir)
+		return o, nil, err
+	}
+	return o, func() { os.RemoveAll(dir) }, nil
+}

@@ -1,0 +1,201 @@
+package pluginhost
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+	goplugin "github.com/hashicorp/go-plugin"
+	"github.com/hashicorp/go-plugin/runner"
+	"google.golang.org/grpc"
+
+	"github.com/mezzo-cluster/mezzo/host/pluginhost/process"
+	"github.com/mezzo-cluster/mezzo/sdk/proto/handshake"
+)
+
+// maxMessage bounds what a plugin may send in one message, in bytes.
+const maxMessage = 16 << 20
+
+// link is a started process and the connection to it.
+type link struct {
+	process atomic.Pointer[process.Process] // nil until it is started
+	client  *goplugin.Client
+	conn    *grpc.ClientConn // nil until connected
+	dir     string
+	output  *output
+	sha256  string
+}
+
+// launch starts the program and shakes hands with it. What it fails with names the binary.
+func launch(ctx context.Context, o Options, s Spec, log *output) (_ *link, err error) {
+	l := &link{output: log}
+	defer func() {
+		if err != nil {
+			l.end(o)
+		}
+	}()
+	if s.SHA256 == "" && o.RequireChecksum {
+		return nil, fmt.Errorf("no sha256 is configured for %s, and plugins are only started with one; sha256sum %s prints it", s.Binary, s.Binary)
+	}
+	// Each start opens and hashes anew: a replaced file must not run under an old checksum.
+	binary, err := process.OpenBinary(s.Binary, s.SHA256)
+	if err != nil {
+		return nil, err
+	}
+	defer binary.Close()
+	l.sha256 = binary.SHA256
+	if l.dir, err = socketDir(o.RuntimeDir); err != nil {
+		return nil, err
+	}
+	l.client = goplugin.NewClient(l.clientConfig(o, s, binary))
+	if err := l.connect(ctx); err != nil {
+		return nil, fmt.Errorf("start %s: %w%s", s.Binary, err, log.said())
+	}
+	return l, nil
+}
+
+// socketDir makes a folder for one process. Its owner alone may enter the folder that go-plugin makes in it.
+func socketDir(parent string) (string, error) {
+	dir, err := os.MkdirTemp(parent, "")
+	if err != nil {
+		return "", fmt.Errorf("make a socket folder: %w", err)
+	}
+	// go-plugin adds "/plugin-dir" and "/plugin", each with ten random digits; a socket's path ends at 107.
+	if len(dir)+len("/plugin-dir4294967295/plugin4294967295") > 107 {
+		os.RemoveAll(dir)
+		return "", fmt.Errorf("the folder %s is too deep for sockets, whose paths have at most 107 bytes; choose a shorter one", parent)
+	}
+	return dir, os.Chmod(dir, 0o711)
+}
+
+func (l *link) clientConfig(o Options, s Spec, binary *process.Binary) *goplugin.ClientConfig {
+	return &goplugin.ClientConfig{
+		HandshakeConfig: goplugin.HandshakeConfig{
+			ProtocolVersion: handshake.ProtocolVersion, MagicCookieKey: handshake.CookieKey, MagicCookieValue: handshake.CookieValue,
+		},
+		Plugins:          goplugin.PluginSet{},
+		AllowedProtocols: []goplugin.Protocol{goplugin.ProtocolGRPC},
+		SkipHostEnv:      true,
+		AutoMTLS:         !s.Plain,
+		StartTimeout:     o.StartTimeout,
+		Logger:           hclog.NewNullLogger(),
+		SyncStdout:       l.output.stdout(),
+		SyncStderr:       l.output.stderr(),
+		UnixSocketConfig: &goplugin.UnixSocketConfig{TempDir: l.dir},
+		GRPCDialOptions: []grpc.DialOption{
+			grpc.WithContextDialer(l.dial),
+			grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxMessage), grpc.MaxCallSendMsgSize(maxMessage)),
+		},
+		RunnerFunc: func(_ hclog.Logger, cmd *exec.Cmd, dir string) (runner.Runner, error) {
+			env := append(cmd.Env, handshake.WatchStdin+"=1", handshake.LogLevel+"="+logLevel(o.Logger))
+			for _, name := range s.Env {
+				if value, ok := os.LookupEnv(name); ok {
+					env = append(env, name+"="+value)
+				}
+			}
+			p, err := process.New(process.Spec{
+				Binary: binary, Name: s.String(), Env: env, User: s.User, Group: s.Group, SocketDir: dir,
+				Stdout: l.output.stdout(), Stderr: l.output.stderr(),
+			})
+			if err != nil {
+				return nil, err
+			}
+			l.process.Store(p)
+			return p, nil
+		},
+	}
+}
+
+// connect starts the process and waits for its handshake. go-plugin's own waits do not end with a context,
+// but with the process.
+func (l *link) connect(ctx context.Context) error {
+	type result struct {
+		client goplugin.ClientProtocol
+		err    error
+	}
+	done := make(chan result, 1)
+	go func() {
+		c, err := l.client.Client()
+		done <- result{c, err}
+	}()
+	var r result
+	select {
+	case r = <-done:
+	case <-ctx.Done():
+		// The process may not exist yet; go-plugin's own timeout, which is ours, ends the start then.
+		for r.client == nil && r.err == nil {
+			l.kill()
+			select {
+			case r = <-done:
+			case <-time.After(10 * time.Millisecond):
+			}
+		}
+		if r.err == nil {
+			r.err = ctx.Err()
+		}
+	}
+	if r.err != nil {
+		return l.explain(ctx, r.err)
+	}
+	l.conn = r.client.(*goplugin.GRPCClient).Conn
+	return nil
+}
+
+// explain says why a start failed in better words than go-plugin, which sees only pipes.
+func (l *link) explain(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return fmt.Errorf("it was not ready in time: %w", ctx.Err())
+	}
+	p := l.process.Load()
+	if p == nil {
+		return err
+	}
+	select {
+	case <-p.Exited():
+		if p.PID() != 0 && !p.Killed() {
+			return fmt.Errorf("it ended before it was ready: %s", p.ExitText())
+		}
+	case <-time.After(time.Second):
+	}
+	return err
+}
+
+// dial connects to the plugin's socket, if the plugin's user is who listens there.
+func (l *link) dial(ctx context.Context, _ string) (net.Conn, error) {
+	p := l.process.Load()
+	network, address := p.Address()
+	conn, err := (&net.Dialer{}).DialContext(ctx, network, address)
+	if err != nil {
+		return nil, err
+	}
+	peer, ok := conn.(syscall.Conn)
+	if network != "unix" || !ok {
+		return conn, nil
+	}
+	uid, err := process.PeerUID(peer)
+	switch {
+	case errors.Is(err, errors.ErrUnsupported):
+		return conn, nil
+	case err != nil:
+		conn.Close()
+		return nil, fmt.Errorf("ask who listens at %s: %w", filepath.Base(address), err)
+	case uid != p.UID():
+		conn.Close()
+		return nil, fmt.Errorf("the socket belongs to user %d, not to the plugin's, %d", uid, p.UID())
+	}
+	return conn, nil
+}
+
+func (l *link) kill() {
+	if p := l.process.Load(); p != nil {
+		_ = p.Kill(context.Background())
+	}
+}

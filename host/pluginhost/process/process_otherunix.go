@@ -1,0 +1,17 @@
+//go:build unix && !linux
+
+package process
+
+import (
+	"errors"
+	"os/exec"
+	"syscall"
+)
+
+// execute runs the path: there is no way here to execute a descriptor.
+func execute(cmd *exec.Cmd, b *Binary) { cmd.Path = b.Path }
+
+func waitAndKillGroup(int) {}
+
+// PeerUID is not to be had here; the socket's folder, open to its owner alone, has to do.
+func PeerUID(syscall.Conn) (int, error) { return 0, errors.ErrUnsupported }

@@ -1,0 +1,96 @@
+package pluginhost
+
+import (
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/mezzo-cluster/mezzo/host/pluginhost/supervise"
+)
+
+// Status is a plugin as it is shown to people.
+type Status struct {
+	Kind    string          `json:"kind"`
+	Name    string          `json:"name"`
+	State   supervise.State `json:"state"`
+	Version string          `json:"version,omitempty"`
+	Binary  string          `json:"binary"`
+	SHA256  string          `json:"sha256,omitempty"`
+	// PID, Started and Memory are of the present process; zero when there is none. Memory is what of it is
+	// resident, in bytes.
+	PID      int       `json:"pid,omitempty"`
+	Started  time.Time `json:"started,omitzero"`
+	Memory   uint64    `json:"memory,omitempty"`
+	Restarts int       `json:"restarts"`
+	// Error is why there is no process, or why the last one ended.
+	Error string `json:"error,omitempty"`
+	// FailedSince is set while it keeps failing.
+	FailedSince time.Time `json:"failed_since,omitzero"`
+	RPCs        []RPC     `json:"rpcs"`
+	// Bugs counts answers that break the contract.
+	Bugs uint64 `json:"bugs"`
+}
+
+// List tells how the plugins are, in their order.
+func (h *Host) List() []Status {
+	all := h.all()
+	out := make([]Status, len(all))
+	for i, p := range all {
+		out[i] = p.Status()
+	}
+	return out
+}
+
+// Problems says, for each plugin that is not ready, why, as health reports show it.
+func (h *Host) Problems() []string {
+	var problems []string
+	for _, s := range h.List() {
+		if s.State == supervise.Ready {
+			continue
+		}
+		text := fmt.Sprintf("%s %q is %s", s.Kind, s.Name, strings.ReplaceAll(string(s.State), "_", " "))
+		if s.Error != "" {
+			text += ": " + s.Error
+		}
+		problems = append(problems, text)
+	}
+	return problems
+}
+
+// Status tells how the plugin is.
+func (p *Plugin) Status() Status {
+	rpcs, bugs := p.metrics.rpcs()
+	p.mu.Lock()
+	s := Status{
+		Kind: p.spec.Kind, Name: p.spec.Name, Binary: p.spec.Binary, State: p.machine.State(), Restarts: p.machine.Restarts(),
+		FailedSince: p.alarm, RPCs: rpcs, Bugs: bugs,
+	}
+	if p.lastErr != nil {
+		s.Error = p.lastErr.Error()
+	}
+	if i := p.current; i != nil {
+		s.Version, s.SHA256 = i.description.Version, i.description.SHA256
+		s.PID, s.Started = i.process.Load().PID(), i.started
+	}
+	p.mu.Unlock()
+	if s.PID != 0 {
+		s.Memory = residentMemory(s.PID)
+	}
+	return s
+}
+
+// residentMemory is what a process has in memory, in bytes; 0 where that is not to be known.
+func residentMemory(pid int) uint64 {
+	text, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/statm")
+	if err != nil {
+		return 0
+	}
+	fields := strings.Fields(string(text))
+	if len(fields) < 2 {
+		return 0
+	}
+	pages, _ := strconv.ParseUint(fields[1], 10, 64)
+	return pages * uint64(os.Getpagesize())
+}

@@ -1,0 +1,9 @@
+// Command authorizer-opa is the plugin that authorizes by Rego policies.
+package main
+
+import (
+	"github.com/mezzo-cluster/mezzo/plugins/authorizer-opa/opa"
+	"github.com/mezzo-cluster/mezzo/sdk/serve"
+)
+
+func main() { serve.Authorizer("opa", "0.1.0", opa.New) }

@@ -1,0 +1,162 @@
+package opa
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/mezzo-cluster/mezzo/sdk"
+	"github.com/mezzo-cluster/mezzo/sdk/authorizer"
+)
+
+// Config is the plugin's config block.
+type Config struct {
+	Policies string `config:"policies" required:"true" doc:"Folder of .rego policies and .json or .yaml data files, or one .rego file. Read again when a file changes."`
+	Package  string `config:"package" default:"mezzo.authz" doc:"The Rego package that defines allow, deny and reason."`
+}
+
+// remember is how long the host may keep an answer of a policy that gives the same one every time.
+const remember = 5 * time.Minute
+
+// Authorizer decides by the policy in force.
+type Authorizer struct {
+	config  Config
+	log     *slog.Logger
+	current atomic.Pointer[policy]
+	stop    context.CancelFunc
+	done    chan struct{}
+
+	mu sync.Mutex
+	// problem is why the newest state of the folder is not in force.
+	problem string
+	// changed is closed, and replaced, when the policy or the problem has changed.
+	changed chan struct{}
+}
+
+// New compiles the policies and begins to watch the folder, until Close. Its errors are about the attribute
+// policies.
+func New(ctx context.Context, h sdk.Host, c Config) (*Authorizer, error) {
+	path, err := filepath.Abs(c.Policies)
+	if err != nil {
+		return nil, sdk.ConfigError(err, "policies")
+	}
+	c.Policies = path
+	p, err := load(ctx, path, c.Package, time.Now())
+	if err != nil {
+		return nil, sdk.ConfigError(err, "policies")
+	}
+	a := &Authorizer{config: c, log: h.Logger, done: make(chan struct{}), changed: make(chan struct{})}
+	a.current.Store(p)
+	watching, stop := context.WithCancel(context.Background())
+	a.stop = stop
+	w, err := newWatcher(path)
+	if err != nil {
+		stop()
+		return nil, sdk.ConfigError(err, "policies")
+	}
+	go func() {
+		defer close(a.done)
+		defer w.close()
+		w.run(watching, a.reload)
+	}()
+	a.log.Info("policies loaded", "policies", path, "revision", p.revision)
+	return a, nil
+}
+
+// Close ends the watching.
+func (a *Authorizer) Close() error {
+	a.stop()
+	<-a.done
+	return nil
+}
+
+// reload takes what the folder holds now, if it compiles.
+func (a *Authorizer) reload(ctx context.Context) {
+	p, err := load(ctx, a.config.Policies, a.config.Package, time.Now())
+	switch {
+	case err != nil && ctx.Err() != nil:
+		return
+	case err != nil:
+		if a.tell(err.Error()) {
+			a.log.Error("new policies are not taken; the old ones stay in force", "error", err, "revision", a.current.Load().revision)
+		}
+	case p.revision == a.current.Load().revision:
+		a.tell("")
+	default:
+		a.current.Store(p)
+		a.problemIs("")
+		a.log.Info("policies reloaded", "revision", p.revision)
+	}
+}
+
+// tell records the problem and reports whether it is another one than before.
+func (a *Authorizer) tell(problem string) bool {
+	a.mu.Lock()
+	same := a.problem == problem
+	a.mu.Unlock()
+	if !same {
+		a.problemIs(problem)
+	}
+	return !same
+}
+
+func (a *Authorizer) problemIs(problem string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.problem = problem
+	close(a.changed)
+	a.changed = make(chan struct{})
+}
+
+// Revisions implements authorizer.Authorizer.
+func (a *Authorizer) Revisions(ctx context.Context, emit func(authorizer.Revision) error) error {
+	for {
+		a.mu.Lock()
+		p, problem, changed := a.current.Load(), a.problem, a.changed
+		a.mu.Unlock()
+		if err := emit(authorizer.Revision{ID: p.revision, Loaded: p.loaded, Problem: problem}); err != nil {
+			return err
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-a.done:
+			return errors.New("the authorizer has been closed")
+		}
+	}
+}
+
+// Authorize implements authorizer.Authorizer.
+func (a *Authorizer) Authorize(ctx context.Context, r authorizer.Request) (authorizer.Answer, error) {
+	p := a.current.Load()
+	info, ok := authorizer.ActionByName(string(r.Action))
+	if !ok {
+		return authorizer.Answer{}, sdk.Errorf(sdk.InvalidArgument, "unknown action %q", r.Action)
+	}
+	objects := r.Objects
+	if len(objects) == 0 {
+		objects = []authorizer.Object{{Kind: info.Object}}
+	}
+	answer := authorizer.Answer{Revision: p.revision, ValidUntil: p.validUntil(), Decisions: make([]authorizer.Decision, len(objects))}
+	subject := subjectTerm(r.Subject)
+	for i, o := range objects {
+		var err error
+		if answer.Decisions[i], err = p.decideOn(ctx, subject, r.Action, o); err != nil {
+			return authorizer.Answer{}, fmt.Errorf("decide %s: %w", r.Action, err)
+		}
+	}
+	return answer, nil
+}
+
+func (p *policy) validUntil() time.Time {
+	if !p.steady {
+		return time.Time{}
+	}
+	return time.Now().Add(remember)
+}

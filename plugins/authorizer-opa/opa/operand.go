@@ -1,0 +1,112 @@
+package opa
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"github.com/open-policy-agent/opa/v1/ast"
+
+	"github.com/mezzo-cluster/mezzo/sdk/authorizer"
+)
+
+// operand is one side of a comparison: a constant, or a path into the object. A variable in the path stands for
+// any element of the list before it, and cuts the path: input.object.a[i].b is the paths [a] and [b].
+type operand struct {
+	constant *authorizer.Value
+	paths    [][]string
+	vars     []ast.Var
+}
+
+// newOperand reads a term. Only a list of constants that is searched (asList) may be a set.
+func newOperand(e *ast.Expr, t *ast.Term, asList bool) (operand, error) {
+	ref, ok := t.Value.(ast.Ref)
+	if !ok {
+		v, err := constant(t.Value, asList)
+		if err != nil {
+			return operand{}, refuse(e, err.Error())
+		}
+		return operand{constant: &v}, nil
+	}
+	if !ref.HasPrefix(objectRef) {
+		return operand{}, refuse(e, "only input.object may be unknown")
+	}
+	o := operand{paths: [][]string{{}}}
+	for _, step := range ref[len(objectRef):] {
+		last := len(o.paths) - 1
+		switch v := step.Value.(type) {
+		case ast.String:
+			o.paths[last] = append(o.paths[last], string(v))
+		case ast.Number:
+			o.paths[last] = append(o.paths[last], v.String())
+		case ast.Var:
+			o.vars = append(o.vars, v)
+			o.paths = append(o.paths, []string{})
+		default:
+			return operand{}, refuse(e, "a path is made of names, numbers and variables")
+		}
+	}
+	return o, nil
+}
+
+var objectRef = ast.MustParseRef("input.object")
+
+// lists is how many lists the path goes through.
+func (o operand) lists() int { return len(o.vars) }
+
+func (o operand) shares(p operand) bool {
+	for _, v := range o.vars {
+		for _, w := range p.vars {
+			if v == w {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// term is the operand inside all lists of the comparison: up is how many lists were entered after the operand's
+// own, depth how many there are in all.
+func (o operand) term(up, depth int) *authorizer.Term {
+	switch {
+	case o.constant != nil:
+		return authorizer.Const(*o.constant)
+	case o.lists() == 0:
+		return authorizer.Outer(depth, o.paths[0]...)
+	}
+	return authorizer.Outer(up, o.paths[len(o.paths)-1]...)
+}
+
+// within wraps a condition on the elements in the operand's lists, the whole being inside depth lists already.
+func (o operand) within(depth int, p authorizer.Predicate) authorizer.Predicate {
+	for i := o.lists() - 1; i >= 0; i-- {
+		up := 0
+		if i == 0 {
+			up = depth
+		}
+		p = authorizer.AnyOf(authorizer.Outer(up, o.paths[i]...), p)
+	}
+	return p
+}
+
+// constant turns a known value of the policy into one of the predicate.
+func constant(v ast.Value, asList bool) (authorizer.Value, error) {
+	if set, ok := v.(ast.Set); ok {
+		if !asList {
+			return authorizer.Value{}, fmt.Errorf("an object's fields hold no sets to compare with")
+		}
+		v = ast.NewArray(set.Slice()...)
+	}
+	plain, err := ast.JSON(v)
+	if err != nil {
+		return authorizer.Value{}, fmt.Errorf("this value has no counterpart")
+	}
+	data, err := json.Marshal(plain)
+	if err != nil {
+		return authorizer.Value{}, err
+	}
+	var out authorizer.Value
+	if err := json.Unmarshal(data, &out); err != nil {
+		return authorizer.Value{}, err
+	}
+	return out, nil
+}

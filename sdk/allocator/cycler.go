@@ -1,0 +1,182 @@
+package allocator
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"time"
+)
+
+const (
+	// DefaultInterval is how long a Cycler is left alone at most: Mesos's default allocation_interval.
+	DefaultInterval = time.Second
+	// shortest is how long it is left alone at least, so that a burst of events costs one cycle.
+	shortest = 100 * time.Millisecond
+)
+
+// FromCycler makes an Allocator that keeps a copy of the cluster and lets c decide over it, once an
+// interval at least.
+func FromCycler(c Cycler, interval time.Duration) Allocator {
+	return &cycling{cycler: c, interval: interval, mirror: newMirror(), proposed: map[uint64]Offer{}}
+}
+
+// cycling is an Allocator around a Cycler.
+type cycling struct {
+	cycler   Cycler
+	interval time.Duration
+	mirror   *mirror
+	changed  bool
+	last     time.Time // of the last cycle
+	id       uint64
+	proposed map[uint64]Offer // without an answer
+	rest     []Offer          // decided upon, and more than Allocate could return
+}
+
+// Snapshot begins anew.
+func (c *cycling) Snapshot(now time.Time, s Snapshot) error {
+	c.mirror = newMirror()
+	c.rest = nil
+	clear(c.proposed)
+	return c.Update(now, s.Updates)
+}
+
+// Update keeps the copy true.
+func (c *cycling) Update(now time.Time, updates []Update) error {
+	c.changed = true
+	for _, u := range updates {
+		if err := c.mirror.apply(now, u); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Answer takes back what was refused.
+func (c *cycling) Answer(now time.Time, answers []Answer) error {
+	for _, a := range answers {
+		o, found := c.proposed[a.ID]
+		delete(c.proposed, a.ID)
+		if !found || a.Accepted() {
+			continue
+		}
+		c.changed = true
+		back := Recovered{Framework: o.Framework, Agent: o.Agent, Resources: o.Resources.Allocate(o.Role)}
+		if err := c.mirror.apply(now, back); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Allocate runs a cycle when it is time for one.
+func (c *cycling) Allocate(ctx context.Context, now time.Time, limit int) ([]Allocation, time.Time, error) {
+	if len(c.rest) == 0 {
+		wait := c.interval
+		if c.changed {
+			wait = min(wait, shortest)
+		}
+		if due := c.last.Add(wait); due.After(now) {
+			return nil, due, nil
+		}
+		offers, err := c.cycler.Allocate(ctx, c.mirror.cycle(now))
+		c.last, c.changed = now, false
+		if err != nil {
+			return nil, time.Time{}, err
+		}
+		c.rest = offers
+	}
+	out, err := c.propose(limit)
+	return out, now.Add(c.interval), err
+}
+
+// Deferred tells whether something happened since the last cycle.
+func (c *cycling) Deferred() bool { return c.changed || len(c.rest) > 0 }
+
+// propose makes allocations of the offers that were decided upon.
+func (c *cycling) propose(limit int) ([]Allocation, error) {
+	n := min(limit, len(c.rest))
+	out := make([]Allocation, 0, n)
+	for _, o := range c.rest[:n] {
+		a, found := c.mirror.agents[o.Agent]
+		if !found || !a.free.Contains(o.Resources) {
+			continue // something happened since it was decided
+		}
+		if err := c.mirror.allocate(o.Framework, o.Agent, o.Resources.Allocate(o.Role)); err != nil {
+			return nil, err
+		}
+		c.id++
+		c.proposed[c.id] = o
+		out = append(out, Allocation{ID: c.id, Framework: o.Framework, Role: o.Role, Agent: o.Agent, Resources: o.Resources})
+	}
+	c.rest = c.rest[n:]
+	return out, nil
+}
+
+// Explain says what stands between the framework and the agents, over the copy of the cluster. What the
+// Cycler itself has against an agent it does not know: that is ReasonShare.
+func (c *cycling) Explain(now time.Time, framework string) (Explanation, error) {
+	e := Explanation{Framework: framework}
+	f, found := c.mirror.frameworks[framework]
+	if !found {
+		e.Reasons = []Reason{{Code: ReasonUnknownFramework, Text: "The allocator does not know the framework."}}
+		return e, nil
+	}
+	if len(c.mirror.agents) == 0 {
+		e.Reasons = []Reason{{Code: ReasonNoAgents, Text: "There are no agents."}}
+		return e, nil
+	}
+	for _, role := range f.Roles {
+		e.Reasons = append(e.Reasons, c.explainRole(now, f, role)...)
+	}
+	slices.SortStableFunc(e.Reasons, func(a, b Reason) int { return cmp.Compare(b.Agents, a.Agents) })
+	return e, nil
+}
+
+func (c *cycling) explainRole(now time.Time, f *Framework, role string) []Reason {
+	quota := c.mirror.consumption()
+	byCode := map[ReasonCode]*Reason{}
+	for _, a := range c.mirror.agents {
+		_, code, until := c.mirror.offerable(now, a, a.free, f, role, quota)
+		if code == "" {
+			code = ReasonShare
+		}
+		r := byCode[code]
+		if r == nil {
+			r = &Reason{Code: code, Role: role}
+			byCode[code] = r
+		}
+		r.Agents++
+		if r.Until.Before(until) {
+			r.Until = until
+		}
+	}
+	var out []Reason
+	for _, code := range codeOrder {
+		if r := byCode[code]; r != nil {
+			r.Text = fmt.Sprintf("%s (role %q, agents: %d)", codeTexts[code], role, r.Agents)
+			out = append(out, *r)
+		}
+	}
+	return out
+}
+
+var codeOrder = []ReasonCode{
+	ReasonInactive, ReasonSuppressed, ReasonQuotaLimit, ReasonFiltered, ReasonConstraint, ReasonCapability, ReasonRegion,
+	ReasonReserved, ReasonTooSmall, ReasonNothingFree, ReasonAgentInactive, ReasonShare,
+}
+
+var codeTexts = map[ReasonCode]string{
+	ReasonInactive:      "The framework is not connected",
+	ReasonSuppressed:    "The framework has suppressed offers",
+	ReasonQuotaLimit:    "The quota limit is reached",
+	ReasonFiltered:      "The framework has declined what is free",
+	ReasonConstraint:    "The framework's offer constraints are not met",
+	ReasonCapability:    "The agent has GPUs, and the framework lacks GPU_RESOURCES",
+	ReasonRegion:        "The agent is in another region, and the framework lacks REGION_AWARE",
+	ReasonReserved:      "What is free is reserved for other roles",
+	ReasonTooSmall:      "What is free is too little for an offer",
+	ReasonNothingFree:   "Nothing is free",
+	ReasonAgentInactive: "The agent is not active",
+	ReasonShare:         "Something is free, and the allocator has not chosen the framework for it",
+}

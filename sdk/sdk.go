@@ -1,0 +1,22 @@
+// Package sdk is what every kind of plugin shares: what a plugin is given by its host, and the errors that
+// mean something to the host. The kinds' contracts are the packages allocator, authorizer and isolator;
+// package serve makes a program of a value that implements one.
+//
+// It imports the standard library only.
+package sdk
+
+import "log/slog"
+
+// Host is what a plugin gets from its host besides its configuration. There are no calls back into the
+// host.
+type Host struct {
+	// Logger writes to the host's log, with the plugin's name.
+	Logger *slog.Logger
+	// Instance is the name that the operator gave the plugin: the second label of its block.
+	Instance string
+	// DataDir is a folder of the plugin's own, kept over restarts. Absolute.
+	DataDir string
+}
+
+// Bytes is an amount of bytes in a plugin's configuration. Operators write it as "64MiB" or as a number.
+type Bytes int64
