@@ -15,6 +15,7 @@ import (
 
 	"github.com/mezzo-cluster/mezzo/host/access"
 	"github.com/mezzo-cluster/mezzo/host/api"
+	"github.com/mezzo-cluster/mezzo/host/api/endpoint"
 	"github.com/mezzo-cluster/mezzo/sdk/authorizer"
 )
 
@@ -309,7 +310,7 @@ func TestHiddenTasksAndRoles(t *testing.T) {
 
 func TestGuards(t *testing.T) {
 	t.Parallel()
-	c := newCluster(t, options{change: func(m *api.MasterConfig) { m.Hosts = []string{"mesos.example"} }})
+	c := newCluster(t, options{hosts: []string{"mesos.example"}})
 	for _, tt := range []struct {
 		name, method, path string
 		header             []string
@@ -331,7 +332,7 @@ func TestGuards(t *testing.T) {
 
 func TestBodyLimit(t *testing.T) {
 	t.Parallel()
-	c := newCluster(t, options{change: func(m *api.MasterConfig) { m.Limits.Body = 1000 }})
+	c := newCluster(t, options{limits: endpoint.Limits{Body: 1000}})
 	long := `{"type": "SUBSCRIBE", "x": "` + strings.Repeat("y", 2000) + `"}`
 	resp, text := c.post(t, schedulerPath, long)
 	if resp.StatusCode != 413 || text != "The request's body is longer than 1000 bytes" {

@@ -16,15 +16,16 @@ type AgentConfig struct {
 	Agent agentapi.Agent
 }
 
-// NewAgent puts the API of an agent together.
+// NewAgent puts the API of an agent together. It is to stand behind endpoint.Guard.
 func NewAgent(c AgentConfig) http.Handler {
 	c.fill()
 	daemon := c.about("agent", agentapi.RealmRead, agentMetrics(c.Agent))
 	mux := endpoint.NewMux(c.Authenticator, "slave(1)")
 	mux.Handle(daemon.Routes()...)
 	mux.Handle(agentapi.New(agentapi.Config{Agent: c.Agent, Control: c.Control, About: daemon}).Routes()...)
-	c.pages(mux, daemon, false)
-	return c.guard(mux)
+	mux.Handle(c.Extra...)
+	pages(mux, daemon, false)
+	return mux
 }
 
 // absentFromAgents are metrics of Mesos's agent for what an agent of this release does not have, so that nothing

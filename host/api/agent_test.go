@@ -160,7 +160,7 @@ func (m *machine) get(t *testing.T, path string, header ...string) (*http.Respon
 	if err != nil {
 		t.Fatal(err)
 	}
-	return answer(t, r, header...)
+	return respond(t, r, header...)
 }
 
 func (m *machine) post(t *testing.T, body string) (*http.Response, string) {
@@ -169,10 +169,10 @@ func (m *machine) post(t *testing.T, body string) (*http.Response, string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return answer(t, r, "Content-Type", "application/json")
+	return respond(t, r, "Content-Type", "application/json")
 }
 
-func answer(t *testing.T, r *http.Request, header ...string) (*http.Response, string) {
+func respond(t *testing.T, r *http.Request, header ...string) (*http.Response, string) {
 	t.Helper()
 	for i := 0; i+1 < len(header); i += 2 {
 		r.Header.Set(header[i], header[i+1])

@@ -11,11 +11,14 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/mezzo-cluster/mezzo/host/access"
 	"github.com/mezzo-cluster/mezzo/host/api"
+	"github.com/mezzo-cluster/mezzo/host/api/answer"
 	"github.com/mezzo-cluster/mezzo/host/api/endpoint"
+	"github.com/mezzo-cluster/mezzo/host/api/metrics"
 	"github.com/mezzo-cluster/mezzo/host/clock"
 	"github.com/mezzo-cluster/mezzo/host/effect"
 	"github.com/mezzo-cluster/mezzo/host/link/linkv1"
@@ -69,6 +72,8 @@ type options struct {
 	auth     authorizer.Authorizer
 	authn    access.Authenticator
 	change   func(*api.MasterConfig)
+	limits   endpoint.Limits
+	hosts    []string
 	noOffers bool
 }
 
@@ -97,18 +102,21 @@ func newCluster(t *testing.T, o options) *cluster {
 		func(ctx context.Context, all []master.Effect) error { return executor.Run(ctx, all) }, nil)
 	config := api.MasterConfig{
 		Common: api.Common{
-			Control: access.NewControl(o.auth), Authenticator: o.authn, Loopback: true, Started: began,
+			Control: access.NewControl(o.auth), Authenticator: o.authn, Started: began,
 			Flags: map[string]string{"port": "5050"}, Log: testLog(t),
 		},
-		Master: c.loop, Leadership: c.leader,
+		Master: c.loop, Leadership: c.leader, Replies: answer.NewDesk(),
 	}
+	measured := metrics.NewHTTP()
+	config.Registry = prometheus.NewRegistry()
+	config.Registry.MustRegister(measured)
 	if o.change != nil {
 		o.change(&config)
 	}
 	c.api = api.NewMaster(config)
 	ports := effect.MasterPorts{
 		Schedulers: c.api.Streams(), Agents: c, Registry: commits{c}, Allocator: allocations{}, Timers: timers{c},
-		Replies: c.api.Replies(), Log: config.Log,
+		Replies: config.Replies, Log: config.Log,
 	}
 	executor = effect.NewMasterExecutor(ports)
 	done := make(chan struct{})
@@ -120,9 +128,11 @@ func newCluster(t *testing.T, o options) *cluster {
 	}()
 	c.loop.Post(master.Started{})
 	c.loop.Post(master.AllocatorReady{Generation: 1})
-	c.server = httptest.NewUnstartedServer(c.api.Handler())
-	c.server.Config.BaseContext = nil
-	c.server.Start()
+	limits := endpoint.DefaultLimits()
+	if o.limits != (endpoint.Limits{}) {
+		limits = o.limits
+	}
+	c.server = httptest.NewServer(endpoint.Guard(measured.Wrap(c.api), limits, true, o.hosts...))
 	if !o.noOffers {
 		go c.allocate(ctx)
 	}

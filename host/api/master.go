@@ -21,7 +21,7 @@ import (
 // realmScheduler is the realm in which schedulers are authenticated, as Mesos names it.
 const realmScheduler = "mesos-master-scheduler"
 
-// Common is what masters and agents tell alike, and how their listeners are guarded.
+// Common is what masters and agents have alike.
 type Common struct {
 	// Authenticator says who sends a request; nil lets everybody in.
 	Authenticator access.Authenticator
@@ -38,15 +38,11 @@ type Common struct {
 	Started time.Time
 	// Metrics are sources of metrics by Mesos's names, beyond those of the state machine.
 	Metrics []metrics.Source
-	// Registry holds all metrics for Prometheus; the API adds its own. A registry serves one API.
+	// Registry holds all metrics for Prometheus; the API adds those with Mesos's names. A registry serves one API.
 	Registry *prometheus.Registry
-	// Limits bound what clients may send; zero means endpoint.DefaultLimits.
-	Limits endpoint.Limits
-	// Loopback says that the listener is on loopback; then Hosts are the only names, besides loopback's own, under
-	// which it answers.
-	Loopback bool
-	Hosts    []string
-	Log      *slog.Logger
+	// Extra are endpoints of the daemon's own.
+	Extra []endpoint.Route
+	Log   *slog.Logger
 }
 
 // MasterConfig is what the API of a master needs.
@@ -59,13 +55,14 @@ type MasterConfig struct {
 	Cluster string
 	// StreamLimit bounds what waits for a scheduler that reads slowly; zero means stream.DefaultLimit.
 	StreamLimit stream.Limit
+	// Replies passes the machine's replies on.
+	Replies *answer.Desk
 }
 
 // Master is the HTTP API of a master. It is safe for concurrent use.
 type Master struct {
-	handler http.Handler
-	streams *scheduler.Streams
-	replies *answer.Desk
+	mux   *endpoint.Mux
+	calls *scheduler.Endpoint
 }
 
 // NewMaster puts the API of a master together.
@@ -74,14 +71,13 @@ func NewMaster(c MasterConfig) *Master {
 	if c.StreamLimit == (stream.Limit{}) {
 		c.StreamLimit = stream.DefaultLimit()
 	}
-	replies := answer.NewDesk()
 	audit := access.NewAuditor(c.Log)
 	calls := scheduler.New(scheduler.Config{
-		Master: c.Master, Control: c.Control, Audit: audit, Replies: replies, Limit: c.StreamLimit, Log: c.Log,
+		Master: c.Master, Control: c.Control, Audit: audit, Replies: c.Replies, Limit: c.StreamLimit, Log: c.Log,
 	})
 	daemon := c.about("master", masterapi.RealmRead, masterMetrics(c.Master, calls, c.Started))
 	config := masterapi.Config{
-		Master: c.Master, Leadership: c.Leadership, Control: c.Control, Audit: audit, Replies: replies,
+		Master: c.Master, Leadership: c.Leadership, Control: c.Control, Audit: audit, Replies: c.Replies,
 		About: daemon, Cluster: c.Cluster,
 	}
 	mux := endpoint.NewMux(c.Authenticator, "master")
@@ -97,18 +93,16 @@ func NewMaster(c MasterConfig) *Master {
 			Handler: endpoint.LeaderOnly(c.Leadership, operator.New(config).Handle),
 		},
 	)
-	c.pages(mux, daemon, true)
-	return &Master{handler: c.guard(mux), streams: calls.Streams(), replies: replies}
+	mux.Handle(c.Extra...)
+	pages(mux, daemon, true)
+	return &Master{mux: mux, calls: calls}
 }
 
-// Handler answers requests.
-func (m *Master) Handler() http.Handler { return m.handler }
+// ServeHTTP answers requests. It is to stand behind endpoint.Guard.
+func (m *Master) ServeHTTP(w http.ResponseWriter, r *http.Request) { m.mux.ServeHTTP(w, r) }
 
 // Streams are the schedulers' event streams, to which the machine's events go.
-func (m *Master) Streams() *scheduler.Streams { return m.streams }
-
-// Replies passes the machine's replies on.
-func (m *Master) Replies() *answer.Desk { return m.replies }
+func (m *Master) Streams() *scheduler.Streams { return m.calls.Streams() }
 
 // fill sets what may be left out.
 func (c *Common) fill() {
@@ -123,9 +117,6 @@ func (c *Common) fill() {
 	}
 	if c.Registry == nil {
 		c.Registry = prometheus.NewRegistry()
-	}
-	if c.Limits == (endpoint.Limits{}) {
-		c.Limits = endpoint.DefaultLimits()
 	}
 	if c.Log == nil {
 		c.Log = slog.Default()
@@ -143,17 +134,10 @@ func (c *Common) about(name, realm string, machine metrics.Source) *about.Daemon
 }
 
 // pages adds the pages for people.
-func (c *Common) pages(mux *endpoint.Mux, daemon *about.Daemon, root bool) {
+func pages(mux *endpoint.Mux, daemon *about.Daemon, root bool) {
 	help := daemon.Help(mux.Paths)
 	mux.Handle(endpoint.Route{Path: "/help", Handler: help})
 	if root {
 		mux.Handle(endpoint.Route{Path: "/", Exact: true, Handler: help})
 	}
-}
-
-// guard puts in front of the endpoints what protects the listener, and measures requests.
-func (c *Common) guard(next http.Handler) http.Handler {
-	measured := metrics.NewHTTP()
-	c.Registry.MustRegister(measured)
-	return measured.Wrap(endpoint.Guard(next, c.Limits, c.Loopback, c.Hosts...))
 }

@@ -30,6 +30,10 @@ func (a *agentDaemon) routes() (*endpoint.Mux, error) {
 	mux.Handle(daemon.Routes()...)
 	mux.Handle(agentapi.New(agentapi.Config{Agent: a, Control: a.control, About: daemon}).Routes()...)
 	mux.Handle(plugins.routes()...)
+	mux.Handle(
+		endpoint.Route{Path: "/", Exact: true, Handler: daemon.Help(mux.Paths)},
+		endpoint.Route{Path: "/help", Handler: daemon.Help(mux.Paths)},
+	)
 	return mux, nil
 }
 

@@ -19,7 +19,6 @@ import (
 	"github.com/mezzo-cluster/mezzo/host/agent"
 	"github.com/mezzo-cluster/mezzo/host/containerizer"
 	"github.com/mezzo-cluster/mezzo/host/containerizer/launcher"
-	"github.com/mezzo-cluster/mezzo/host/containerizer/linux"
 	"github.com/mezzo-cluster/mezzo/host/containerizer/posix"
 	"github.com/mezzo-cluster/mezzo/host/effect"
 	"github.com/mezzo-cluster/mezzo/host/fetcher"
@@ -82,7 +81,7 @@ func (a *agentDaemon) newContainerizer() (containerizer.Containerizer, error) {
 	if a.conf.Launcher == "posix" || a.conf.Launcher == "" && (runtime.GOOS != "linux" || os.Geteuid() != 0) {
 		return posix.New(c)
 	}
-	return linux.New(c)
+	return newLinux(c)
 }
 
 func variables(m map[string]string) []containerizer.Variable {

@@ -54,6 +54,10 @@ func (m *masterDaemon) routes() (*endpoint.Mux, error) {
 		},
 		endpoint.Route{Path: "/explain", Exact: true, Realm: masterapi.RealmRead, Handler: endpoint.LeaderOnly(m, m.explain)},
 	)
+	mux.Handle(
+		endpoint.Route{Path: "/", Exact: true, Handler: daemon.Help(mux.Paths)},
+		endpoint.Route{Path: "/help", Handler: daemon.Help(mux.Paths)},
+	)
 	return mux, nil
 }
 

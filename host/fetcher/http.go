@@ -32,8 +32,9 @@ func (f *Fetcher) openHTTP(ctx context.Context, u *url.URL) (io.ReadCloser, erro
 	}
 	response, err := f.client.Do(request)
 	if err != nil {
+		err = plain(ctx, err)
 		stop()
-		return nil, plain(ctx, err)
+		return nil, err
 	}
 	if response.StatusCode != http.StatusOK {
 		_ = response.Body.Close()

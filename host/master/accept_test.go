@@ -376,3 +376,39 @@ func TestOfferTimeout(t *testing.T) {
 		t.Fatalf("status is %v", r.lastStatus(stream))
 	}
 }
+
+func TestLargeBatchesAreJudgedInParts(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	_, agent := r.agent("h1")
+	stream, id := r.subscribe(framework("x"))
+	var batch []allocator.Allocation
+	for i := range 2*allocationPart + 10 {
+		p := allocator.Allocation{
+			ID: uint64(i + 1), Framework: id, Role: "*", Agent: agent, Resources: mustParse("cpus:0.001;mem:1"),
+		}
+		r.mirror.proposed[p.ID] = p
+		batch = append(batch, p)
+	}
+	r.step(Allocations{Generation: 1, Batch: batch[:2*allocationPart]})
+	r.step(Allocations{Generation: 1, Batch: batch[2*allocationPart:]})
+	if n := r.m.State().offers.len(); n != allocationPart {
+		t.Fatalf("%d offers at first", n)
+	}
+	r.advance(time.Millisecond)
+	if n := r.m.State().offers.len(); n != len(batch) || len(r.mirror.proposed) != 0 {
+		t.Fatalf("%d offers in the end, of %d; %d not answered", n, len(batch), len(r.mirror.proposed))
+	}
+	if got := r.types(stream); len(got) != 5 {
+		t.Fatalf("events are %v", got)
+	}
+	for _, p := range batch {
+		r.mirror.proposed[p.ID] = p
+	}
+	r.step(Allocations{Generation: 1, Batch: batch})
+	r.step(AllocatorReady{Generation: 2})
+	r.advance(time.Millisecond)
+	if n := r.m.State().offers.len(); n != len(batch)+allocationPart {
+		t.Fatalf("%d offers after a new generation", n)
+	}
+}

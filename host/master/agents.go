@@ -171,11 +171,15 @@ func (m *Master) becomeUnreachable(id string, at time.Time) {
 	for _, ref := range m.tasksOnAgent(id) {
 		f, _ := m.s.frameworks.get(ref.framework)
 		t := m.editTask(ref)
-		if t.freed || f == nil {
+		switch {
+		case f == nil:
 			m.completeTask(t)
-			continue
+		case t.freed:
+			// Its end is not acknowledged: the agent will tell of it again when it is back.
+			m.keepUnreachable(t)
+		default:
+			m.taskUnreachable(f, t, at)
 		}
-		m.taskUnreachable(f, t, at)
 	}
 	m.agentFailure(id)
 	m.info("agent is unreachable", slog.String("agent", id))
@@ -222,11 +226,15 @@ func (m *Master) removeAgent(id string, kind commitKind) {
 	for _, ref := range m.tasksOnAgent(id) {
 		f, _ := m.s.frameworks.get(ref.framework)
 		t := m.editTask(ref)
-		if t.freed || f == nil {
+		if f == nil {
 			m.completeTask(t)
 			continue
 		}
-		m.endTask(f, t, lostOr(f, mesos.TaskState_TASK_GONE), mesos.TaskStatus_REASON_AGENT_REMOVED, "Agent was removed")
+		state := lostOr(f, mesos.TaskState_TASK_GONE)
+		if t.freed {
+			state = t.State // nobody else will tell of it any more
+		}
+		m.endTask(f, t, state, mesos.TaskStatus_REASON_AGENT_REMOVED, "Agent was removed")
 	}
 	m.agentFailure(id)
 	m.info("agent was removed", slog.String("agent", id))

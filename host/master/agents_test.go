@@ -534,3 +534,64 @@ func TestRegistryIsCollected(t *testing.T) {
 		}
 	}
 }
+
+func TestWhileTheRegistryIsChanged(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	_, agent := r.agent("h1")
+	stream, id := r.subscribe(framework("x"))
+	offer := r.mustOffer(id, "*", agent, "cpus:1;mem:64")
+	r.held = true
+	// The agent is back with more, and the registry does not have that yet. What is said to it now would be lost.
+	info := agentInfo(agent, "h1")
+	info.Resources[0].Scalar.Value = proto.Float64(16)
+	c := r.connect("instance-h1")
+	r.say(c, registering(info, nil))
+	r.call(id, stream, accepting([]string{offer}, command("t", agent, "cpus:1;mem:64")))
+	if s := r.lastStatus(stream); s.GetReason() != mesos.TaskStatus_REASON_INVALID_OFFERS {
+		t.Fatalf("status is %v", s)
+	}
+	// It does not wait, and comes again.
+	r.step(AgentGone{Conn: c})
+	c = r.connect("instance-h1")
+	r.say(c, registering(info, nil))
+	if len(r.commits) != 1 || len(r.links[c]) != 0 {
+		t.Fatalf("%d commits are under way", len(r.commits))
+	}
+	r.settle()
+	if a := r.m.State().Agent(agent); r.registered(c) != agent || !a.Connected || a.Free.Amount("cpus") != 16000 || a.Conn != c {
+		t.Fatalf("agent is %+v", a)
+	}
+}
+
+func TestWhileAnAgentIsGivenUp(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	conn, agent := r.agent("h1")
+	stream, id := r.subscribe(framework("x", partitionAware))
+	r.call(id, stream, accepting([]string{r.mustOffer(id, "*", agent, "cpus:1;mem:64")}, command("t", agent, "cpus:1;mem:64")))
+	r.held = true
+	r.advance(76 * time.Second)
+	if _, refused := r.offer(id, "*", agent, "cpus:1"); refused != "the agent is being removed" {
+		t.Fatalf("refused %q", refused)
+	}
+	r.reconcileOne(stream, id, "other", agent)
+	if n := len(r.statuses(stream)); n != 0 {
+		t.Fatalf("%d statuses before it is known what becomes of the agent", n)
+	}
+	// It comes back at this very moment: given up all the same, and taken back.
+	r.step(AgentGone{Conn: conn})
+	c := r.connect("instance-h1")
+	r.say(c, registering(agentInfo(agent, "h1"), []*linkv1.Task{linkTask(id, "t", agent, mesos.TaskState_TASK_RUNNING, 1)}))
+	r.settle()
+	var states []string
+	for _, s := range r.statuses(stream) {
+		states = append(states, s.GetState().String())
+	}
+	if !slices.Equal(states, []string{"TASK_UNREACHABLE", "TASK_RUNNING"}) || r.registered(c) != agent {
+		t.Fatalf("states are %v", states)
+	}
+	if _, still := r.reg.Unreachable[agent]; still {
+		t.Fatal("the registry has the agent as unreachable")
+	}
+}

@@ -60,7 +60,9 @@ const (
 	// TimerRecovery is due when the agents of the registry that have not come back since the machine began are
 	// to be marked unreachable. No key.
 	TimerRecovery
-	// TimerReconcile is due when an implicit reconciliation goes on. Key: the framework.
+	// TimerAllocations is due when the rest of the allocator's proposals are to be judged. No key.
+	TimerAllocations
+	// TimerReconcile is due when a reconciliation goes on. Key: the framework.
 	TimerReconcile
 	// TimerRegistry is due when the registry's old entries are to be collected. No key.
 	TimerRegistry

@@ -64,8 +64,10 @@ type Master struct {
 	// interned has the resources of the latest tasks, to be shared by tasks that have the same.
 	interned   [8]resource.Resources
 	nextIntern int
-	// reconciling has, by framework, how far an implicit reconciliation has got.
-	reconciling map[string]string
+	// proposed is what the allocator has proposed and what has not been judged.
+	proposed []allocator.Allocation
+	// reconciling has what frameworks are still to be told of their tasks.
+	reconciling map[string]reconciliation
 }
 
 // intern returns equal resources that are held already, if there are any: most tasks of a framework have the
@@ -94,7 +96,7 @@ func New(cfg Config, reg *registry.State, t clock.Time) *Master {
 		tasksOn: map[string]map[taskRef]struct{}{}, offersOn: map[string]map[string]struct{}{},
 		offersOf: map[string]map[string]struct{}{}, completedTask: map[taskRef]string{},
 		completedFw: map[string]string{}, completedN: map[string]int{}, unreachable: map[string][]taskRef{},
-		reconciling: map[string]string{}, agentTasks: map[string]map[string]int{},
+		reconciling: map[string]reconciliation{}, agentTasks: map[string]map[string]int{},
 		unreachableOn: map[string]map[taskRef]struct{}{}, addresses: map[string]string{},
 	}
 	m.s = State{
@@ -176,9 +178,9 @@ func (m *Master) dispatch(ev Event) {
 	case Allocations:
 		m.allocations(ev)
 	case AllocatorReady:
-		m.s.allocator = AllocatorStatus{Ready: true, Generation: ev.Generation}
+		m.allocatorReady(ev.Generation)
 	case AllocatorDown:
-		m.s.allocator.Ready = false
+		m.s.allocator.Ready, m.proposed = false, nil
 	case AuthorizerDown:
 		m.authorizerDown()
 	case AuthorizerReady:

@@ -15,16 +15,38 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// allocations judges what the allocator proposes and makes offers of what can be.
+// allocationPart is how many proposals are judged at a time, so that the loop goes on.
+const allocationPart = 250
+
+// allocations deals with what the allocator proposes, after what it has proposed before.
 func (m *Master) allocations(ev Allocations) {
 	if !m.s.allocator.Ready || ev.Generation != m.s.allocator.Generation {
 		return
 	}
-	answers := make([]allocator.Answer, 0, len(ev.Batch))
+	waiting := len(m.proposed) > 0
+	m.proposed = append(m.proposed, ev.Batch...)
+	if !waiting {
+		m.judge()
+	}
+}
+
+// allocatorReady begins a new generation: what was proposed before is void.
+func (m *Master) allocatorReady(generation uint64) {
+	m.s.allocator = AllocatorStatus{Ready: true, Generation: generation}
+	m.proposed = nil
+}
+
+// judge judges some of what is proposed, makes offers of what can be, and sees to the rest.
+func (m *Master) judge() {
+	part := m.proposed[:min(len(m.proposed), allocationPart)]
+	if m.proposed = m.proposed[len(part):]; len(m.proposed) > 0 {
+		m.emit(SetTimer{ID: TimerID{Kind: TimerAllocations}})
+	}
+	answers := make([]allocator.Answer, 0, len(part))
 	batches := map[string][]*mesos.Offer{}
 	var order []string
-	for i := range ev.Batch {
-		a := &ev.Batch[i]
+	for i := range part {
+		a := &part[i]
 		o, refused := m.accept(a)
 		if refused != "" {
 			answers = append(answers, allocator.Answer{ID: a.ID, Refused: refused})
@@ -38,7 +60,7 @@ func (m *Master) allocations(ev Allocations) {
 		agent, _ := m.s.agents.get(o.Agent)
 		batches[o.Framework] = append(batches[o.Framework], offerMessage(f, agent, o))
 	}
-	m.emit(AllocatorAnswer{Generation: ev.Generation, Answers: answers})
+	m.emit(AllocatorAnswer{Generation: m.s.allocator.Generation, Answers: answers})
 	for _, id := range order {
 		f, _ := m.s.frameworks.get(id)
 		m.send(f, &scheduler.Event{

@@ -6,46 +6,73 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// reconcileBatch is how many tasks an implicit reconciliation tells of at a time, so that the loop goes on.
+// reconcileBatch is how many tasks a framework is told of at a time, so that the loop goes on.
 const reconcileBatch = 500
+
+// reconciliation is what a framework is still to be told: the tasks it has named, and then, where it asked for
+// all, those whose ids come after one.
+type reconciliation struct {
+	named []*scheduler.Call_Reconcile_Task
+	all   bool
+	after string
+}
 
 // reconcile tells a framework how tasks are: those it names, or all if it names none.
 func (m *Master) reconcile(f *Framework, tasks []*scheduler.Call_Reconcile_Task) {
 	m.count(countReconcileTasks)
+	r, waiting := m.reconciling[f.ID]
+	r.named = append(r.named, tasks...)
 	if len(tasks) == 0 {
-		m.reconcileAll(f, "")
-		return
+		r.all, r.after = true, ""
 	}
-	for _, t := range tasks {
+	m.reconciling[f.ID] = r
+	if !waiting {
+		m.reconcileSome(f)
+	}
+}
+
+// reconcileTimer goes on with a reconciliation.
+func (m *Master) reconcileTimer(id string) {
+	f, _ := m.s.frameworks.get(id)
+	if _, waiting := m.reconciling[id]; f != nil && f.Connected && waiting {
+		m.reconcileSome(f)
+	}
+}
+
+// reconcileSome tells of some tasks, and sees to the rest.
+func (m *Master) reconcileSome(f *Framework) {
+	r := m.reconciling[f.ID]
+	n := min(len(r.named), reconcileBatch)
+	for _, t := range r.named[:n] {
 		if s := m.reconciled(f, t.GetTaskId().GetValue(), t.GetAgentId().GetValue()); s != nil {
 			m.sendStatus(f, s)
 		}
 	}
+	r.named = r.named[n:]
+	done := len(r.named) == 0
+	if done && r.all {
+		r.after, done = m.reconcileAll(f, r.after, reconcileBatch-n)
+	}
+	if done {
+		delete(m.reconciling, f.ID)
+		return
+	}
+	m.reconciling[f.ID] = r
+	m.emit(SetTimer{ID: TimerID{Kind: TimerReconcile, Key: f.ID}})
 }
 
-// reconcileAll tells of the framework's tasks whose ids come after one, and sees to the rest.
-func (m *Master) reconcileAll(f *Framework, after string) {
-	n := 0
-	last := ""
+// reconcileAll tells of at most so many of the framework's tasks whose ids come after one. It returns the last
+// of them, and whether it was the last of all.
+func (m *Master) reconcileAll(f *Framework, after string, most int) (last string, done bool) {
+	last = after
 	for t := range m.s.tasks.after(taskPrefix(f.ID), taskKey(f.ID, after)) {
-		if n == reconcileBatch {
-			m.reconciling[f.ID] = last
-			m.emit(SetTimer{ID: TimerID{Kind: TimerReconcile, Key: f.ID}})
-			return
+		if most == 0 {
+			return last, false
 		}
 		m.sendStatus(f, m.latest(t))
-		n, last = n+1, t.ID
+		most, last = most-1, t.ID
 	}
-	delete(m.reconciling, f.ID)
-}
-
-// reconcileTimer goes on with an implicit reconciliation.
-func (m *Master) reconcileTimer(id string) {
-	f, _ := m.s.frameworks.get(id)
-	after, ok := m.reconciling[id]
-	if f != nil && f.Connected && ok {
-		m.reconcileAll(f, after)
-	}
+	return last, true
 }
 
 // latest is a task's state as far as its framework has been told, as a status.

@@ -3,6 +3,7 @@ package master
 import (
 	"fmt"
 	"log/slog"
+	"slices"
 
 	"github.com/mezzo-cluster/mezzo/sdk/allocator"
 	mesos "github.com/mezzo-cluster/mezzo/sdk/mesos/v1"
@@ -65,7 +66,7 @@ func (m *Master) keepFramework(f *Framework) {
 		delete(m.completedFw, old.ID)
 		for m.forgetCompleted(old.ID) {
 		}
-		for _, ref := range m.unreachable[old.ID] {
+		for _, ref := range slices.Clone(m.unreachable[old.ID]) {
 			m.takeUnreachable(ref)
 		}
 		delete(m.unreachable, old.ID)

@@ -95,7 +95,13 @@ func (m *Master) loseUnreported(agent string) {
 		}
 		c := *t
 		c.rev, c.freed = m.rev, true
-		if f != nil && !Terminal(c.State) {
+		switch {
+		case f == nil:
+		case t.freed:
+			// Its framework has not acknowledged how it ended, and nobody else will tell of it any more.
+			m.sendStatus(f, m.ownStatus(c.ID, c.Agent, c.State, mesos.TaskStatus_REASON_RECONCILIATION,
+				"Reconciliation: Task is unknown to the agent"))
+		case !Terminal(c.State):
 			s := m.ownStatus(c.ID, c.Agent, mesos.TaskState_TASK_GONE, mesos.TaskStatus_REASON_RECONCILIATION,
 				"Reconciliation: Task is unknown to the agent")
 			c.appendStatus(s)

@@ -122,6 +122,7 @@ func (m *Master) connect(f *Framework, stream StreamID, added bool) {
 	if f.Recovered {
 		f.Recovered, f.RegisteredTime = false, m.now.Wall
 	}
+	delete(m.reconciling, f.ID) // asked for on the old stream
 	f.Connected, f.Active, f.Stream = true, true, stream
 	if added {
 		m.updateAllocator(allocator.FrameworkAdded{Framework: f.forAllocator()})

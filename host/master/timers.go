@@ -35,6 +35,10 @@ func (m *Master) timerFired(id TimerID) {
 		m.reregisterTimer(id.Key)
 	case TimerOffer:
 		m.offerTimer(id.Key)
+	case TimerAllocations:
+		if len(m.proposed) > 0 {
+			m.judge()
+		}
 	case TimerReconcile:
 		m.reconcileTimer(id.Key)
 	case TimerRecovery:

@@ -88,8 +88,6 @@ func (x *acceptance) resourcesOf(in []*mesos.Resource) (resource.Resources, erro
 		switch {
 		case r.Role != "" && r.Role != x.role:
 			return none, fmt.Errorf("Resources must be allocated to the role '%s' of the offer, not to '%s'", x.role, r.Role) //nolint:staticcheck // as Mesos's
-		case r.Name == "gpus" && r.Scalar%1000 != 0:
-			return none, errors.New("The 'gpus' resource must be an unsigned integer") //nolint:staticcheck // as Mesos's
 		case r.IsPersistentVolume() && !r.Shared && seen[r.Disk.Persistence.ID]:
 			return none, fmt.Errorf("Task uses duplicate persistence ID %s", r.Disk.Persistence.ID) //nolint:staticcheck // as Mesos's
 		}

@@ -60,8 +60,9 @@ func (s *scope) any(list Value, p *Predicate) bool {
 		}
 	case Fields:
 		found := false
+		outer := s.clone()
 		list.fields.Each(func(_ string, v Value) bool {
-			found = p.eval(&scope{this: v, outer: s})
+			found = p.eval(&scope{this: v, outer: outer})
 			return !found
 		})
 		return found
@@ -69,13 +70,21 @@ func (s *scope) any(list Value, p *Predicate) bool {
 	return false
 }
 
+// clone is for a closure that escapes: were s to, every evaluation would allocate.
+func (s *scope) clone() *scope {
+	if s == nil {
+		return nil
+	}
+	return &scope{this: s.this, outer: s.outer.clone()}
+}
+
 // value is what a term stands for; none when the path leads nowhere.
 func (s *scope) value(t *Term) Value {
 	if t == nil {
 		return Value{}
 	}
-	if t.Const != nil {
-		return *t.Const
+	if t.Const.Present() {
+		return t.Const
 	}
 	for range t.Up {
 		if s.outer == nil {

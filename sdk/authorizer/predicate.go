@@ -46,8 +46,8 @@ type Term struct {
 	Path []string `json:"path,omitempty"`
 	// Up is how many Any to step out of before following Path: 0 is the innermost element.
 	Up int `json:"up,omitempty"`
-	// Const is the constant, when the term is one.
-	Const *Value `json:"const,omitempty"`
+	// Const is the constant, when the term is one: when it is present.
+	Const Value `json:"const,omitzero"`
 }
 
 // Field is the term for a path.
@@ -57,7 +57,7 @@ func Field(path ...string) *Term { return &Term{Path: path} }
 func Outer(up int, path ...string) *Term { return &Term{Path: path, Up: up} }
 
 // Const is the term for a constant.
-func Const(v Value) *Term { return &Term{Const: &v} }
+func Const(v Value) *Term { return &Term{Const: v} }
 
 // All holds when all of ps do.
 func All(ps ...Predicate) Predicate { return Predicate{Op: And, Of: ps} }

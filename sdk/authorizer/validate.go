@@ -78,14 +78,8 @@ func (t *Term) validate(anys int) error {
 	switch {
 	case t == nil:
 		return nil
-	case t.Const != nil:
-		switch {
-		case len(t.Path) > 0 || t.Up != 0:
-			return errors.New("a term is a constant or a path, not both")
-		case !t.Const.Present():
-			return errors.New("a constant has no value")
-		}
-		return nil
+	case t.Const.Present():
+		return need(len(t.Path) == 0 && t.Up == 0, "a term is a constant or a path, not both")
 	case len(t.Path) > MaxPathSteps:
 		return fmt.Errorf("a path has more than %d steps", MaxPathSteps)
 	case t.Up < 0 || t.Up > anys:

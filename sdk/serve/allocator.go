@@ -58,10 +58,11 @@ func (s *allocatorServer) Run(stream grpc.BidiStreamingServer[allocatorv1.RunReq
 
 	in, out, sent := make(chan received, 64), make(chan *outgoing, 64), make(chan struct{})
 	// The receiver ends when the stream does, which is after this returns; it touches nothing of the plugin's.
-	go receive(ctx, stream, in)
+	wire := allocatorconv.NewPluginStream(stream)
+	go receive(ctx, wire, in)
 	go func() {
 		defer close(sent)
-		if err := send(stream, out); err != nil {
+		if err := send(wire, out); err != nil {
 			cancel(err)
 		}
 	}()
@@ -143,18 +144,15 @@ type received struct {
 	sequence uint64 // of updates
 }
 
-// receive decodes what comes until the stream ends; err is the last then, and nil is a regular end.
-func receive(ctx context.Context, stream grpc.BidiStreamingServer[allocatorv1.RunRequest, allocatorv1.RunResponse], in chan<- received) {
+// receive decodes what comes until the stream ends; err is the last then, and io.EOF is a regular end.
+func receive(ctx context.Context, stream *allocatorconv.PluginStream, in chan<- received) {
 	defer close(in)
-	var d snapshotDecoder
+	var whole snapshotJoiner
 	for {
 		m, err := stream.Recv()
 		r := received{err: err}
 		if err == nil {
-			r, err = d.decode(m)
-		}
-		if err != nil {
-			r.err = err
+			r = whole.take(m)
 		}
 		if r.snapshot == nil && r.updates == nil && r.answers == nil && r.err == nil {
 			continue // a chunk that is not the last, or nothing that this version knows
@@ -170,48 +168,29 @@ func receive(ctx context.Context, stream grpc.BidiStreamingServer[allocatorv1.Ru
 	}
 }
 
-// snapshotDecoder puts a snapshot's chunks together.
-type snapshotDecoder struct{ snapshot *allocator.Snapshot }
+// snapshotJoiner puts a snapshot's chunks together.
+type snapshotJoiner struct{ snapshot *allocator.Snapshot }
 
-func (d *snapshotDecoder) decode(m *allocatorv1.RunRequest) (received, error) {
-	switch m := m.GetMessage().(type) {
-	case *allocatorv1.RunRequest_Snapshot:
-		return d.chunk(m.Snapshot)
-	case *allocatorv1.RunRequest_Updates:
-		updates, err := allocatorconv.UpdatesFromProto(m.Updates.GetUpdates())
-		if err != nil {
-			return received{}, status.Error(codes.InvalidArgument, err.Error())
+func (j *snapshotJoiner) take(m allocatorconv.Request) received {
+	if m.Kind != allocatorconv.SnapshotRequestChunk {
+		if m.Kind == allocatorconv.UpdatesRequest && m.Updates == nil {
+			m.Updates = []allocator.Update{} // none that this version knows, but a sequence that has come
 		}
-		return received{updates: updates, sequence: m.Updates.GetSequence()}, nil
-	case *allocatorv1.RunRequest_Answers:
-		answers := make([]allocator.Answer, 0, len(m.Answers.GetAnswers()))
-		for _, a := range m.Answers.GetAnswers() {
-			answers = append(answers, allocatorconv.AnswerFromProto(a))
-		}
-		return received{answers: answers}, nil
-	default:
-		return received{}, nil
+		return received{updates: m.Updates, sequence: m.Sequence, answers: m.Answers}
 	}
-}
-
-func (d *snapshotDecoder) chunk(c *allocatorv1.SnapshotChunk) (received, error) {
 	switch {
-	case c.GetFirst():
-		d.snapshot = &allocator.Snapshot{Sequence: c.GetSequence()}
-	case d.snapshot == nil || d.snapshot.Sequence != c.GetSequence():
-		return received{}, status.Errorf(codes.InvalidArgument, "chunk of snapshot %d without its first", c.GetSequence())
+	case m.First:
+		j.snapshot = &allocator.Snapshot{Sequence: m.Sequence}
+	case j.snapshot == nil || j.snapshot.Sequence != m.Sequence:
+		return received{err: status.Errorf(codes.InvalidArgument, "chunk of snapshot %d without its first", m.Sequence)}
 	}
-	updates, err := allocatorconv.UpdatesFromProto(c.GetUpdates())
-	if err != nil {
-		return received{}, status.Error(codes.InvalidArgument, err.Error())
+	j.snapshot.Updates = append(j.snapshot.Updates, m.Updates...)
+	if !m.Last {
+		return received{}
 	}
-	d.snapshot.Updates = append(d.snapshot.Updates, updates...)
-	if !c.GetLast() {
-		return received{}, nil
-	}
-	whole := d.snapshot
-	d.snapshot = nil
-	return received{snapshot: whole}, nil
+	whole := j.snapshot
+	j.snapshot = nil
+	return received{snapshot: whole}
 }
 
 // outgoing is what the plugin tells, before it is encoded. One of the fields is set.
@@ -222,8 +201,8 @@ type outgoing struct {
 	lost        string // why a snapshot is wanted
 }
 
-// send encodes what comes until the channel is closed. After an error it only drains the channel.
-func send(stream grpc.BidiStreamingServer[allocatorv1.RunRequest, allocatorv1.RunResponse], out <-chan *outgoing) error {
+// send encodes what comes until the channel is closed. After an error it only empties the channel.
+func send(stream *allocatorconv.PluginStream, out <-chan *outgoing) error {
 	var failed error
 	for o := range out {
 		if failed == nil {
@@ -233,26 +212,16 @@ func send(stream grpc.BidiStreamingServer[allocatorv1.RunRequest, allocatorv1.Ru
 	return failed
 }
 
-func (o *outgoing) encode() *allocatorv1.RunResponse {
+func (o *outgoing) encode() allocatorconv.Frame {
 	switch {
 	case o.allocations != nil:
-		m := &allocatorv1.Allocations{Allocations: make([]*allocatorv1.Allocation, 0, len(o.allocations))}
-		for i := range o.allocations {
-			m.Allocations = append(m.Allocations, allocatorconv.AllocationToProto(&o.allocations[i]))
-		}
-		return &allocatorv1.RunResponse{Message: &allocatorv1.RunResponse_Allocations{Allocations: m}}
+		return allocatorconv.AllocationsFrame(o.allocations)
 	case o.inverse != nil:
-		m := &allocatorv1.InverseOffers{}
-		for i := range o.inverse {
-			m.InverseOffers = append(m.InverseOffers, allocatorconv.InverseOfferToProto(&o.inverse[i]))
-		}
-		return &allocatorv1.RunResponse{Message: &allocatorv1.RunResponse_InverseOffers{InverseOffers: m}}
+		return allocatorconv.InverseOffersFrame(o.inverse)
 	case o.progress != nil:
-		m := &allocatorv1.Progress{Sequence: *o.progress}
-		return &allocatorv1.RunResponse{Message: &allocatorv1.RunResponse_Progress{Progress: m}}
+		return allocatorconv.ProgressFrame(*o.progress)
 	default:
-		m := &allocatorv1.SnapshotRequest{Reason: o.lost}
-		return &allocatorv1.RunResponse{Message: &allocatorv1.RunResponse_SnapshotRequest{SnapshotRequest: m}}
+		return allocatorconv.SnapshotRequestFrame(o.lost)
 	}
 }
 

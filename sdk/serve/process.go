@@ -14,6 +14,7 @@ import (
 	goplugin "github.com/hashicorp/go-plugin"
 	"google.golang.org/grpc"
 
+	"github.com/mezzo-cluster/mezzo/sdk/proto/convert/allocatorconv"
 	"github.com/mezzo-cluster/mezzo/sdk/proto/handshake"
 	pluginv1 "github.com/mezzo-cluster/mezzo/sdk/proto/mezzo/plugin/v1"
 )
@@ -73,6 +74,7 @@ func (p *process) server(opts []grpc.ServerOption) *grpc.Server {
 		// Both ends are on one machine, so what matters is to wait for each other as little as possible.
 		grpc.InitialWindowSize(4<<20),
 		grpc.InitialConnWindowSize(16<<20),
+		grpc.ForceServerCodecV2(allocatorconv.Codec()),
 		grpc.UnaryInterceptor(p.base.gate.unary),
 		grpc.StreamInterceptor(p.base.gate.stream),
 	)...)

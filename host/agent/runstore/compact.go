@@ -27,7 +27,7 @@ func (s *Store) compact() error {
 	s.log, s.number, s.written = log, next, 0
 	s.busy = true
 	live := maps.Clone(s.live) // values are never changed
-	s.work.Go(func() {
+	s.snapshots.Go(func() {
 		if old != nil {
 			old.Close()
 		}

@@ -93,7 +93,7 @@ func (h *histories) append(rt *rapid.T) {
 func (h *histories) crash(rt *rapid.T) {
 	settled := rapid.Bool().Draw(rt, "compacted")
 	if settled {
-		h.store.work.Wait()
+		h.store.snapshots.Wait()
 	}
 	h.store.mu.Lock()
 	log, err := os.ReadFile(h.store.log.Name())

@@ -51,8 +51,9 @@ type Store struct {
 	timer   *time.Timer       // of the next sync; nil if nothing waits
 	buf     []byte
 
-	work sync.WaitGroup // syncs and snapshots under way
-	busy bool           // a snapshot is
+	busy      bool           // a snapshot is being written
+	snapshots sync.WaitGroup // that are being written
+	syncs     sync.WaitGroup // that wait for their time, or are under way
 }
 
 // Open reads a folder, which is made if it is not there, and begins a new log in it.
@@ -135,9 +136,9 @@ func (s *Store) syncSoon() {
 	if s.timer != nil {
 		return
 	}
-	s.work.Add(1)
+	s.syncs.Add(1)
 	s.timer = time.AfterFunc(syncDelay, func() {
-		defer s.work.Done()
+		defer s.syncs.Done()
 		s.mu.Lock()
 		log := s.log
 		s.timer = nil
@@ -157,11 +158,12 @@ func (s *Store) Close() error {
 	}
 	s.broken = ErrClosed
 	if s.timer != nil && s.timer.Stop() {
-		s.work.Done()
+		s.syncs.Done()
 	}
 	log := s.log
 	s.mu.Unlock()
-	s.work.Wait()
+	s.syncs.Wait()
+	s.snapshots.Wait()
 	err := log.Sync()
 	return errors.Join(err, log.Close())
 }

@@ -117,7 +117,7 @@ func TestWriteErrorIsFinal(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.work.Wait()
+	s.snapshots.Wait()
 	s.log.Close()
 	first := s.Append(put("a", "1"))
 	if first == nil || !strings.Contains(first.Error(), ".log") {
@@ -143,7 +143,7 @@ func written(t *testing.T) (dir string, data []byte, ends []int) {
 	t.Helper()
 	dir = filepath.Join(t.TempDir(), "run")
 	s, _ := open(t, dir, strict)
-	s.work.Wait()
+	s.snapshots.Wait()
 	for n := range 3 {
 		info, _ := s.log.Stat()
 		ends = append(ends, int(info.Size()))
@@ -275,7 +275,7 @@ func TestCompaction(t *testing.T) {
 	want := map[string]string{}
 	value := strings.Repeat("x", 256<<10)
 	for n := range 64 {
-		s.work.Wait() // one compaction at a time
+		s.snapshots.Wait() // one compaction at a time
 		key := fmt.Sprint(n % 5)
 		want[key] = value[:len(value)-n]
 		if err := s.Append(put(key, want[key])); err != nil {

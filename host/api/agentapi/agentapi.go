@@ -63,6 +63,10 @@ func (e *Endpoints) Routes() []endpoint.Route {
 		read("/files/download", e.download),
 		read("/files/debug", e.debug),
 		{Path: "/api/v1", Methods: []string{http.MethodPost}, Realm: RealmWrite, Handler: e.operator},
+		endpoint.Unserved("/api/v1/executor", RealmWrite, http.MethodPost),
+		endpoint.Unserved("/api/v1/resource_provider", RealmWrite, http.MethodPost),
+		endpoint.Unserved("/containerizer/debug", RealmRead),
+		endpoint.Unserved("/logging/toggle", RealmWrite),
 	}
 }
 

@@ -6,6 +6,7 @@
 package document
 
 import (
+	"bytes"
 	"encoding/json"
 	"io"
 	"math"
@@ -154,10 +155,12 @@ func AppendDouble(b []byte, v float64) []byte {
 	case math.IsInf(v, -1):
 		return append(b, `"-Infinity"`...)
 	}
-	if v == math.Trunc(v) && math.Abs(v) < 1<<53 {
-		return append(strconv.AppendInt(b, int64(v), 10), ".0"...)
+	start := len(b)
+	b = strconv.AppendFloat(b, v, 'f', -1, 64)
+	if bytes.IndexByte(b[start:], '.') < 0 {
+		b = append(b, ".0"...)
 	}
-	return strconv.AppendFloat(b, v, 'f', -1, 64)
+	return b
 }
 
 // AppendString appends v as a JSON string. Text that needs no escapes, which is nearly all, is copied.

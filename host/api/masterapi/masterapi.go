@@ -67,7 +67,22 @@ func (e *Endpoints) Routes() []endpoint.Route {
 	for path, write := range reads {
 		routes = append(routes, endpoint.Route{Path: path, Realm: RealmRead, Handler: e.leading(e.read(write))})
 	}
-	return append(routes, endpoint.Route{Path: "/state", Realm: RealmRead, Handler: e.leading(e.state)})
+	routes = append(routes, endpoint.Route{Path: "/state", Realm: RealmRead, Handler: e.leading(e.state)})
+	return append(routes, unserved()...)
+}
+
+// unserved are endpoints of Mesos's master that this release does not have.
+func unserved() []endpoint.Route {
+	var routes []endpoint.Route
+	for _, path := range []string{
+		"/reserve", "/unreserve", "/create-volumes", "/destroy-volumes", "/machine/up", "/machine/down", "/logging/toggle",
+	} {
+		routes = append(routes, endpoint.Unserved(path, RealmWrite, http.MethodPost))
+	}
+	for _, path := range []string{"/quota", "/weights", "/maintenance/schedule", "/maintenance/status"} {
+		routes = append(routes, endpoint.Unserved(path, RealmWrite))
+	}
+	return routes
 }
 
 func (e *Endpoints) leading(h endpoint.Handler) endpoint.Handler {

@@ -34,7 +34,7 @@ on free ports and in a temporary folder, and takes it away again. What is compar
 	output := root.PersistentFlags().StringP("output", "o", "table", "table, or json: one object")
 	bin := root.PersistentFlags().String("bin", "bin", "folder of the built programs")
 	r := &report{output: output, w: os.Stdout}
-	root.AddCommand(newLaunch(r, bin), newMemory(r, bin), newRecovery(r, bin))
+	root.AddCommand(newLaunch(r, bin), newMemory(r, bin), newRecovery(r, bin), newAllocator(r, bin))
 	return root
 }
 
@@ -81,6 +81,8 @@ func show(v any) string {
 	switch v := v.(type) {
 	case float64:
 		return fmt.Sprintf("%.2f", v)
+	case allocatorFigures:
+		return fmt.Sprintf("first allocation %.2f, cycle with 1%% changed %.2f", v.First, v.Cycle)
 	case quantiles:
 		return fmt.Sprintf("p50 %.2f, p99 %.2f", v.P50, v.P99)
 	}

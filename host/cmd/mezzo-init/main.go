@@ -1,5 +1,8 @@
 //go:build unix
 
+//go:debug containermaxprocs=0
+//go:debug updatemaxprocs=0
+
 // Command mezzo-init is the first process of a container. It takes a plan from the agent over its start
 // socket, makes the container's mounts, waits for the agent's go, starts the command, reaps what the
 // container leaves behind, passes signals on, and writes the command's exit status as a fixed record into
@@ -27,8 +30,6 @@ const stageArg = "stage"
 const failedStatus = 1
 
 func main() {
-	// Limits on rights, and the membership in cgroups, go from the thread that forks to the child.
-	runtime.LockOSThread()
 	if len(os.Args) == 2 && os.Args[1] == stageArg {
 		stage()
 	}
@@ -41,6 +42,9 @@ func main() {
 	syscall.CloseOnExec(initproto.SocketFD)
 	syscall.CloseOnExec(initproto.StatusFD)
 	signals := listen()
+	// Membership in cgroups and namespaces goes from the thread that forks to the child, and the child's life may
+	// hang on that thread's.
+	runtime.LockOSThread()
 
 	plan, err := prepare(socket)
 	if err != nil {

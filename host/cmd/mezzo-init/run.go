@@ -12,10 +12,17 @@ import (
 	"github.com/mezzo-cluster/mezzo/host/containerizer/initproto"
 )
 
-// listen takes in every signal from now on, so that none is lost that comes before the command runs.
+// forwarded are the signals that are passed on. Each costs some time at the start, so they are those that people
+// send to tasks.
+var forwarded = []os.Signal{
+	syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP, syscall.SIGQUIT, syscall.SIGUSR1, syscall.SIGUSR2,
+	syscall.SIGCONT, syscall.SIGWINCH,
+}
+
+// listen takes in signals from now on, so that none is lost that comes before the command runs.
 func listen() <-chan os.Signal {
 	signals := make(chan os.Signal, 32)
-	signal.Notify(signals)
+	signal.Notify(signals, forwarded...)
 	return signals
 }
 
@@ -36,12 +43,8 @@ func run(plan *initproto.Plan, status *os.File, signals <-chan os.Signal) syscal
 // forward passes signals on to the command's process group, which the command leads.
 func forward(signals <-chan os.Signal, pid int) {
 	for s := range signals {
-		switch s {
-		case syscall.SIGCHLD, syscall.SIGURG: // ours: children, and the Go runtime's own
-		default:
-			if n, ok := s.(syscall.Signal); ok {
-				_ = syscall.Kill(-pid, n)
-			}
+		if n, ok := s.(syscall.Signal); ok {
+			_ = syscall.Kill(-pid, n)
 		}
 	}
 }

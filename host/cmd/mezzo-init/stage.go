@@ -5,6 +5,7 @@ package main
 import (
 	"errors"
 	"os"
+	"runtime"
 	"syscall"
 
 	"github.com/mezzo-cluster/mezzo/host/containerizer/initproto"
@@ -45,6 +46,7 @@ func spawnStage(plan *initproto.Plan) (int, error) {
 // stage takes the plan from the pipe, takes on its limits and rights, and becomes the command. It does not
 // return.
 func stage() {
+	runtime.LockOSThread() // rights are those of a thread
 	pipe := os.NewFile(stageFD, "plan")
 	syscall.CloseOnExec(stageFD)
 	plan, err := readPlan(pipe)

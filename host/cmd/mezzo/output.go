@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/jedib0t/go-pretty/v6/table"
@@ -56,6 +57,12 @@ func row(cells []string) table.Row {
 
 // amount prints a scalar without needless zeros.
 func amount(v float64) string { return strconv.FormatFloat(v, 'f', -1, 64) }
+
+// firstLine is what of a text fits into a table.
+func firstLine(s string) string {
+	line, _, _ := strings.Cut(s, "\n")
+	return line
+}
 
 // ago prints how long ago something was, coarsely.
 func ago(t time.Time) string {

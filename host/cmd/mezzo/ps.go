@@ -66,7 +66,7 @@ func psRows(tasks []*mesos.Task, all bool) rows {
 	}
 	for _, t := range list {
 		r.cells = append(r.cells, []string{
-			t.ID, strings.TrimPrefix(t.State, "TASK_"), t.Framework, t.Agent, amount(t.CPUs), amount(t.Mem), ago(t.Since), t.Message,
+			t.ID, strings.TrimPrefix(t.State, "TASK_"), t.Framework, t.Agent, amount(t.CPUs), amount(t.Mem), ago(t.Since), firstLine(t.Message),
 		})
 	}
 	return r

@@ -50,7 +50,7 @@ func newRoot() *cobra.Command {
 	f.StringVarP(&o.output, "output", "o", "table", "table, or json for scripts")
 	root.AddGroup(&cobra.Group{ID: "work", Title: "Work on a cluster:"}, &cobra.Group{ID: "daemon", Title: "Run a cluster:"}, &cobra.Group{ID: "check", Title: "Check before use:"})
 	root.AddCommand(
-		newPs(o), newLogs(o), newAgents(o), newFrameworks(o), newWait(o),
+		newRun(o), newPs(o), newLogs(o), newAgents(o), newFrameworks(o), newExplain(o), newWait(o),
 		newLocal(), newMaster(), newAgent(),
 		newConfig(o), newPlugin(o), newVersion(o))
 	return root

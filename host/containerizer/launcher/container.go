@@ -21,7 +21,7 @@ var errDestroyed = errors.New("it was destroyed while being launched")
 // life; the others only look, signal and destroy.
 type container struct {
 	id     string
-	folder string
+	file   string             // its status file
 	spec   containerizer.Spec // of a launch; a recovered container has none
 	record record             // written by the leading goroutine alone, under mu
 	// ctx ends when the container is destroyed or the launcher closed.
@@ -40,7 +40,7 @@ type container struct {
 }
 
 func (l *Launcher) newContainer(id string) *container {
-	c := &container{id: id, folder: l.containerFolder(id)}
+	c := &container{id: id, file: l.statusFile(id)}
 	c.ctx, c.cancel = context.WithCancelCause(l.ctx)
 	return c
 }
@@ -201,7 +201,7 @@ func (l *Launcher) finish(c *container, err error) {
 	if l.ctx.Err() != nil {
 		return // the next Recover finishes it
 	}
-	err = errors.Join(err, removeFolder(c.folder))
+	err = errors.Join(err, removeStatus(c.file))
 	if e := l.config.Store.Delete(c.id); e != nil {
 		err = errors.Join(err, fmt.Errorf("delete the checkpoint: %w", e))
 	}

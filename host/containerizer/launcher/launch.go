@@ -9,7 +9,6 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
-	"time"
 
 	"github.com/mezzo-cluster/mezzo/host/containerizer"
 	"github.com/mezzo-cluster/mezzo/host/containerizer/initproto"
@@ -40,12 +39,10 @@ func reasonOf(err error) containerizer.Reason {
 // launch brings a container to where its command runs. What it leaves behind when it fails, but for processes, is for
 // cleanUp and finish to remove.
 func (l *Launcher) launch(c *container) error {
-	t0 := time.Now(); mark := func(n string) { println(n, time.Since(t0).Microseconds()); t0 = time.Now() }
 	// The intent is written down before anything exists that would have to be found again.
 	if err := l.save(c); err != nil {
 		return err
 	}
-	mark("save")
 	who, err := l.resolve(c.spec.User)
 	if err != nil {
 		return err
@@ -55,7 +52,6 @@ func (l *Launcher) launch(c *container) error {
 		return err
 	}
 	defer box.close()
-	mark("sandbox")
 	if err := l.fetch(c, box, who); err != nil {
 		return err
 	}
@@ -66,13 +62,10 @@ func (l *Launcher) launch(c *container) error {
 	if err != nil {
 		return cause(c, err)
 	}
-	mark("prepare")
 	held, err := l.start(c, plan, box, who)
 	if err != nil {
 		return cause(c, err)
 	}
-	mark("start")
-	defer mark("release")
 	if err := l.release(waiting, c, held); err != nil {
 		held.close()
 		return errors.Join(cause(c, err), l.abandon(c))
@@ -109,7 +102,7 @@ func (l *Launcher) fetch(c *container, box *sandboxFiles, who *fetcher.Owner) er
 
 // start starts mezzo-init, which does everything up to the command, and holds it there.
 func (l *Launcher) start(c *container, plan *merged, box *sandboxFiles, who *fetcher.Owner) (*held, error) {
-	status, err := l.makeFolder(c)
+	status, err := makeStatus(c.file)
 	if err != nil {
 		return nil, err
 	}
@@ -171,34 +164,27 @@ func (l *Launcher) abandon(c *container) error {
 	return nil
 }
 
-// statusName is the file that mezzo-init leaves the exit status in.
-const statusName = "status"
+// statusFile is the file that a container's mezzo-init leaves the exit status in.
+func (l *Launcher) statusFile(id string) string { return filepath.Join(l.folder, id) }
 
-func (l *Launcher) containerFolder(id string) string { return filepath.Join(l.folder, id) }
-
-// makeFolder makes the container's runtime folder, and opens its status file.
-func (l *Launcher) makeFolder(c *container) (*os.File, error) {
-	if err := os.Mkdir(c.folder, 0o700); err != nil {
-		return nil, fmt.Errorf("make the container's runtime folder: %w", err)
-	}
-	f, err := os.OpenFile(filepath.Join(c.folder, statusName), os.O_WRONLY|os.O_CREATE|os.O_EXCL|os.O_APPEND, 0o600)
+func makeStatus(name string) (*os.File, error) {
+	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL|os.O_APPEND, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("make the status file: %w", err)
 	}
 	return f, nil
 }
 
-// removeFolder removes a runtime folder. It holds the status file alone.
-func removeFolder(folder string) error {
-	if err := os.RemoveAll(folder); err != nil {
-		return fmt.Errorf("remove the container's runtime folder: %w", err)
+func removeStatus(name string) error {
+	if err := os.Remove(name); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("remove the status file: %w", err)
 	}
 	return nil
 }
 
 // readStatus reads what mezzo-init left behind.
-func readStatus(folder string) initproto.Status {
-	b, err := os.ReadFile(filepath.Join(folder, statusName))
+func readStatus(name string) initproto.Status {
+	b, err := os.ReadFile(name)
 	if err != nil {
 		return initproto.Status{}
 	}
@@ -210,7 +196,7 @@ const killedStatus = 9
 
 // exitOf tells how a container ended, nothing of it running any more.
 func (l *Launcher) exitOf(c *container) containerizer.Exited {
-	s := readStatus(c.folder)
+	s := readStatus(c.file)
 	if !s.Exited && s.Pid > 0 && !l.config.Namespaces {
 		killGroup(s.Pid) // mezzo-init was killed, and could not do it
 	}

@@ -27,7 +27,7 @@ import (
 type Config struct {
 	// Instance is the agent's random name. All that is made on this machine carries it.
 	Instance string
-	// RuntimeDir is an absolute path, best on a tmpfs. The launcher's folders are below RuntimeDir/Instance.
+	// RuntimeDir is an absolute path, best on a tmpfs. The status files are in RuntimeDir/Instance.
 	RuntimeDir string
 	// InitPath is the absolute path of mezzo-init.
 	InitPath string
@@ -134,7 +134,7 @@ func (l *Launcher) Launch(_ context.Context, spec containerizer.Spec) {
 // admit enters a new container into the books.
 func (l *Launcher) admit(spec containerizer.Spec) (*container, error) {
 	if spec.ID == "" || filepath.Base(spec.ID) != spec.ID || !filepath.IsLocal(spec.ID) || len(spec.ID) > maxID {
-		return nil, fmt.Errorf("the container id %q is not the name of a folder", spec.ID)
+		return nil, fmt.Errorf("the container id %q is not the name of a file", spec.ID)
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -45,8 +44,8 @@ func forkProcess(path string, args, env []string, files []uintptr, _ uintptr, _ 
 }
 
 // findProcess takes hold of a process that was started by an earlier agent. It is nil when that process is gone.
-func findProcess(pid int, _ uint64, folder string) (*process, error) {
-	status, err := os.Open(filepath.Join(folder, statusName))
+func findProcess(pid int, _ uint64, file string) (*process, error) {
+	status, err := os.Open(file)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, nil //nolint:nilnil // as said above
 	}

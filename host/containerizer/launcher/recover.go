@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"os"
 	"slices"
-	"strings"
 	"syscall"
 	"time"
 
@@ -65,7 +64,7 @@ func (l *Launcher) restore(point containerizer.Checkpoint) (*container, error) {
 	if r.Pid == 0 || r.Boot != l.boot {
 		return c, nil
 	}
-	if c.process, err = findProcess(r.Pid, r.Start, c.folder); err != nil {
+	if c.process, err = findProcess(r.Pid, r.Start, c.file); err != nil {
 		return nil, err
 	}
 	return c, nil
@@ -79,7 +78,7 @@ func (l *Launcher) resume(ctx context.Context, c *container) (containerizer.Reco
 			return containerizer.Recovered{}, err
 		}
 		c.end()
-		status = readStatus(c.folder)
+		status = readStatus(c.file)
 	}
 	r := containerizer.Recovered{ID: c.id}
 	switch {
@@ -105,7 +104,7 @@ func (l *Launcher) settled(ctx context.Context, c *container) initproto.Status {
 	ctx, stop := context.WithTimeout(ctx, settlePatience)
 	defer stop()
 	for {
-		status := readStatus(c.folder)
+		status := readStatus(c.file)
 		if c.process == nil || status.Released || c.process.ended() {
 			return status
 		}
@@ -136,7 +135,7 @@ func endProcess(ctx context.Context, p *process) error {
 // killPatience is how long the end of a killed process may take.
 const killPatience = 30 * time.Second
 
-// destroyOrphans ends what has a folder of ours but no checkpoint.
+// destroyOrphans ends what has a status file of ours but no checkpoint.
 func (l *Launcher) destroyOrphans(ctx context.Context) error {
 	entries, err := os.ReadDir(l.folder)
 	if err != nil {
@@ -144,7 +143,7 @@ func (l *Launcher) destroyOrphans(ctx context.Context) error {
 	}
 	for _, e := range entries {
 		id := e.Name()
-		if l.find(id) != nil || strings.HasPrefix(id, ".") {
+		if l.find(id) != nil {
 			continue
 		}
 		l.config.Logger.Warn("destroying a container that has no checkpoint", "container", id)
@@ -159,7 +158,7 @@ func (l *Launcher) destroyOrphans(ctx context.Context) error {
 				return fmt.Errorf("destroy container %q: %w", id, err)
 			}
 		}
-		if err := removeFolder(l.containerFolder(id)); err != nil {
+		if err := removeStatus(l.statusFile(id)); err != nil {
 			return err
 		}
 	}

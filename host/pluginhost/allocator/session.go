@@ -39,7 +39,7 @@ type Session struct {
 	master  Master
 	logger  *slog.Logger
 	queue   *queue
-	stream  allocatorv1.AllocatorServiceClient
+	conn    *pluginhost.Conn
 	explain allocatorv1.AllocatorServiceClient
 
 	mu         sync.Mutex
@@ -71,7 +71,7 @@ func New(p *pluginhost.Plugin, m Master, logger *slog.Logger) *Session {
 		master:  m,
 		logger:  logger.With("kind", "allocator", "plugin", p.Spec().Name),
 		queue:   newQueue(maxQueued),
-		stream:  allocatorv1.NewAllocatorServiceClient(p.WaitingConn()),
+		conn:    p.WaitingConn(),
 		explain: allocatorv1.NewAllocatorServiceClient(p.Conn()),
 	}
 }
@@ -171,7 +171,7 @@ func ofMaster(err error) error {
 // begin gives the plugin a snapshot of a new generation: everything earlier is void. Proposals that the
 // plugin made before it saw the snapshot may be taken for the new generation; it knows how to take answers
 // to them.
-func (s *Session) begin(ctx context.Context, send func(*allocatorv1.RunRequest) error) error {
+func (s *Session) begin(ctx context.Context, stream *allocatorconv.HostStream) error {
 	if err := s.pause(ctx); err != nil {
 		return err
 	}
@@ -189,12 +189,7 @@ func (s *Session) begin(ctx context.Context, send func(*allocatorv1.RunRequest) 
 	if err := s.master.Ready(ctx, generation); err != nil {
 		return ofMaster(err)
 	}
-	for chunk := range allocatorconv.Chunks(snapshot, maxChunk) {
-		if err := send(&allocatorv1.RunRequest{Message: &allocatorv1.RunRequest_Snapshot{Snapshot: chunk}}); err != nil {
-			return err
-		}
-	}
-	return nil
+	return stream.SendSnapshot(snapshot)
 }
 
 func (s *Session) pause(ctx context.Context) error {

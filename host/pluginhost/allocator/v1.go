@@ -4,37 +4,34 @@ import (
 	"context"
 	"errors"
 	"io"
+	"slices"
 
 	"golang.org/x/sync/errgroup"
-	"google.golang.org/grpc"
+	"google.golang.org/grpc/status"
 
 	contract "github.com/mezzo-cluster/mezzo/sdk/allocator"
 	"github.com/mezzo-cluster/mezzo/sdk/proto/convert/allocatorconv"
 	"github.com/mezzo-cluster/mezzo/sdk/proto/handshake"
-	allocatorv1 "github.com/mezzo-cluster/mezzo/sdk/proto/mezzo/allocator/v1"
 )
 
 const (
 	maxBatch      = handshake.MaxBatch
-	maxChunk      = handshake.MaxChunk
 	maxUnanswered = handshake.MaxUnanswered
 )
-
-type runStream = grpc.BidiStreamingClient[allocatorv1.RunRequest, allocatorv1.RunResponse]
 
 // once works with one process of the plugin, as long as its stream lasts.
 func (s *Session) once(outer context.Context) error {
 	group, ctx := errgroup.WithContext(outer)
-	stream, err := s.stream.Run(ctx)
+	stream, err := allocatorconv.OpenRun(ctx, s.conn)
 	if err != nil {
 		return err
 	}
 	again := make(chan string, 1) // the plugin asks for a snapshot
 	group.Go(func() error {
-		if err := s.begin(ctx, stream.Send); err != nil {
+		if err := s.begin(ctx, stream); err != nil {
 			return s.sendError(stream, err)
 		}
-		return s.sendError(stream, s.tell(ctx, stream.Send, again))
+		return s.sendError(stream, s.tell(ctx, stream, again))
 	})
 	group.Go(func() error { return s.listen(ctx, stream, again) })
 	err = group.Wait()
@@ -46,7 +43,7 @@ func (s *Session) once(outer context.Context) error {
 
 // sendError finds the reason for a send that failed: gRPC says only io.EOF there, and the reason to Recv,
 // which listen calls.
-func (s *Session) sendError(stream runStream, err error) error {
+func (s *Session) sendError(stream *allocatorconv.HostStream, err error) error {
 	if errors.Is(err, io.EOF) {
 		<-stream.Context().Done()
 		return errRetry
@@ -55,14 +52,14 @@ func (s *Session) sendError(stream runStream, err error) error {
 }
 
 // tell sends what is in the queue, as it comes.
-func (s *Session) tell(ctx context.Context, send func(*allocatorv1.RunRequest) error, again <-chan string) error {
+func (s *Session) tell(ctx context.Context, stream *allocatorconv.HostStream, again <-chan string) error {
 	for {
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
 		case reason := <-again:
 			s.logger.Info("the allocator asks for a snapshot", "reason", reason)
-			if err := s.begin(ctx, send); err != nil {
+			if err := s.begin(ctx, stream); err != nil {
 				return err
 			}
 		case <-s.queue.wake:
@@ -70,93 +67,67 @@ func (s *Session) tell(ctx context.Context, send func(*allocatorv1.RunRequest) e
 		entries, lost := s.queue.take()
 		if lost {
 			s.logger.Warn("the allocator is too slow; it gets a snapshot instead of updates", "updates", maxQueued)
-			if err := s.begin(ctx, send); err != nil {
+			if err := s.begin(ctx, stream); err != nil {
 				return err
 			}
 			continue
 		}
-		if err := s.flush(entries, send); err != nil {
+		if err := s.flush(entries, stream); err != nil {
 			return err
 		}
 	}
 }
 
 // flush sends entries in their order, as few messages as that allows.
-func (s *Session) flush(entries []entry, send func(*allocatorv1.RunRequest) error) error {
-	updates := &allocatorv1.Updates{}
-	sendUpdates := func() error {
-		if len(updates.Updates) == 0 {
-			return nil
-		}
-		err := send(&allocatorv1.RunRequest{Message: &allocatorv1.RunRequest_Updates{Updates: updates}})
-		s.mu.Lock()
-		s.stats.Sent = max(s.stats.Sent, updates.Sequence)
-		s.mu.Unlock()
-		updates = &allocatorv1.Updates{}
-		return err
-	}
-	for _, e := range entries {
+func (s *Session) flush(entries []entry, stream *allocatorconv.HostStream) error {
+	updates := make([]contract.Update, 0, min(len(entries), maxBatch))
+	for i, e := range entries {
 		if e.update == nil {
-			if err := sendUpdates(); err != nil {
-				return err
-			}
-			if err := sendAnswers(e.answers, send); err != nil {
-				return err
+			for answers := range slices.Chunk(e.answers, maxBatch) {
+				if err := stream.SendAnswers(answers); err != nil {
+					return err
+				}
 			}
 			continue
 		}
-		updates.Updates = append(updates.Updates, allocatorconv.UpdateToProto(e.update))
-		updates.Sequence = e.seq
-		if len(updates.Updates) == maxBatch {
-			if err := sendUpdates(); err != nil {
-				return err
-			}
+		updates = append(updates, e.update)
+		if len(updates) < maxBatch && i+1 < len(entries) && entries[i+1].update != nil {
+			continue
 		}
-	}
-	return sendUpdates()
-}
-
-func sendAnswers(answers []contract.Answer, send func(*allocatorv1.RunRequest) error) error {
-	for len(answers) > 0 {
-		n := min(len(answers), maxBatch)
-		message := &allocatorv1.Answers{Answers: make([]*allocatorv1.Answer, n)}
-		for i, a := range answers[:n] {
-			message.Answers[i] = allocatorconv.AnswerToProto(a)
-		}
-		if err := send(&allocatorv1.RunRequest{Message: &allocatorv1.RunRequest_Answers{Answers: message}}); err != nil {
+		// Noted before it is sent: the plugin may have considered it before this goroutine goes on.
+		s.mu.Lock()
+		s.stats.Sent = max(s.stats.Sent, e.seq)
+		s.mu.Unlock()
+		if err := stream.SendUpdates(e.seq, updates); err != nil {
 			return err
 		}
-		answers = answers[n:]
+		updates = updates[:0]
 	}
 	return nil
 }
 
 // listen takes what the plugin proposes.
-func (s *Session) listen(ctx context.Context, stream runStream, again chan<- string) error {
+func (s *Session) listen(ctx context.Context, stream *allocatorconv.HostStream, again chan<- string) error {
 	l := &listener{session: s}
 	for {
 		response, err := stream.Recv()
 		if errors.Is(err, io.EOF) {
 			return errRetry
 		}
+		if _, isStatus := status.FromError(err); !isStatus {
+			return s.plugin.Bug("a message that cannot be read: %w", err)
+		}
 		if err != nil {
 			return err
 		}
-		switch m := response.GetMessage().(type) {
-		case *allocatorv1.RunResponse_Allocations:
-			err = l.allocations(ctx, m.Allocations.GetAllocations())
-		case *allocatorv1.RunResponse_InverseOffers:
-			err = l.inverse(m.InverseOffers.GetInverseOffers())
-		case *allocatorv1.RunResponse_Progress:
-			err = l.progress(m.Progress.GetSequence())
-		case *allocatorv1.RunResponse_SnapshotRequest:
+		if err := l.take(ctx, &response); err != nil {
+			return err
+		}
+		if response.SnapshotRequest != nil {
 			select {
-			case again <- cut(m.SnapshotRequest.GetReason()):
+			case again <- cut(*response.SnapshotRequest):
 			default: // it is on its way
 			}
-		}
-		if err != nil {
-			return err
 		}
 	}
 }
@@ -167,47 +138,57 @@ type listener struct {
 	last    uint64 // the id of the latest proposal
 }
 
-func (l *listener) allocations(ctx context.Context, in []*allocatorv1.Allocation) error {
-	if len(in) > maxBatch {
-		return l.session.plugin.Bug("a batch of %d allocations", len(in))
+func (l *listener) take(ctx context.Context, r *allocatorconv.Response) error {
+	s := l.session
+	if n := len(r.Allocations) + len(r.Bad) + len(r.Inverse); n > maxBatch {
+		return s.plugin.Bug("a batch of %d proposals", n)
 	}
-	batch := make([]contract.Allocation, 0, len(in))
-	for _, p := range in {
-		if err := l.grows(p.GetId()); err != nil {
+	if err := l.grow(r); err != nil {
+		return err
+	}
+	for _, bad := range r.Bad {
+		s.plugin.CountBug()
+		s.queue.answer([]contract.Answer{{ID: bad.ID, Refused: bad.Err.Error()}})
+	}
+	for i := range r.Inverse {
+		s.queue.answer([]contract.Answer{{ID: r.Inverse[i].ID, Refused: "no maintenance is planned"}})
+	}
+	if r.Progress != nil {
+		if err := l.progress(*r.Progress); err != nil {
 			return err
 		}
-		a, err := allocatorconv.AllocationFromProto(p)
-		if err != nil {
-			l.session.plugin.CountBug()
-			l.session.queue.answer([]contract.Answer{{ID: p.GetId(), Refused: err.Error()}})
-			continue
-		}
-		batch = append(batch, a)
 	}
-	if len(batch) == 0 {
+	if len(r.Allocations) == 0 {
 		return nil
 	}
-	return l.session.propose(ctx, batch)
+	return s.propose(ctx, r.Allocations)
 }
 
-func (l *listener) grows(id uint64) error {
-	if id <= l.last {
-		return l.session.plugin.Bug("the proposal %d comes after the proposal %d", id, l.last)
+// grow sees to it that the ids of proposals grow, since an answer names nothing else.
+func (l *listener) grow(r *allocatorconv.Response) error {
+	before := l.last
+	check := func(previous *uint64, id uint64) error {
+		if id <= *previous {
+			return l.session.plugin.Bug("the proposal %d comes after the proposal %d", id, *previous)
+		}
+		*previous, l.last = id, max(l.last, id)
+		return nil
 	}
-	l.last = id
-	return nil
-}
-
-// inverse refuses inverse offers: this master has no maintenance to plan for.
-func (l *listener) inverse(in []*allocatorv1.InverseOffer) error {
-	if len(in) > maxBatch {
-		return l.session.plugin.Bug("a batch of %d inverse offers", len(in))
-	}
-	for _, p := range in {
-		if err := l.grows(p.GetId()); err != nil {
+	good, bad, inverse := before, before, before
+	for i := range r.Allocations {
+		if err := check(&good, r.Allocations[i].ID); err != nil {
 			return err
 		}
-		l.session.queue.answer([]contract.Answer{{ID: p.GetId(), Refused: "no maintenance is planned"}})
+	}
+	for _, b := range r.Bad {
+		if err := check(&bad, b.ID); err != nil {
+			return err
+		}
+	}
+	for i := range r.Inverse {
+		if err := check(&inverse, r.Inverse[i].ID); err != nil {
+			return err
+		}
 	}
 	return nil
 }

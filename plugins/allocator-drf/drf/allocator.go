@@ -90,7 +90,13 @@ func (a *Allocator) Answer(now time.Time, answers []allocator.Answer) error {
 			continue
 		}
 		delete(a.proposed, answer.ID)
-		if answer.Accepted() || p.agent.gone {
+		if p.agent.gone {
+			if err := a.regrant(p, answer); err != nil {
+				return err
+			}
+			continue
+		}
+		if answer.Accepted() {
 			continue
 		}
 		if err := a.free(p.agent, p.client, p.resources); err != nil {
@@ -101,6 +107,19 @@ func (a *Allocator) Answer(now time.Time, answers []allocator.Answer) error {
 		a.filterFor(now, p.agent, p.client, p.resources, 0)
 		a.mark(p.agent)
 		a.drop(p.client)
+	}
+	return nil
+}
+
+// regrant deals with the answer to a proposal whose agent has gone meanwhile, and everything that was counted on it.
+// If it was accepted all the same, the agent is back and does not have it yet.
+func (a *Allocator) regrant(p proposal, answer allocator.Answer) error {
+	back := a.agents[p.agent.ID]
+	if !answer.Accepted() || back == nil {
+		return nil
+	}
+	if err := a.grant(back, a.client(p.client.framework.ID, p.client.role), p.resources); err != nil {
+		return fmt.Errorf("count allocation %d on an agent that is back: %w", answer.ID, err)
 	}
 	return nil
 }

@@ -44,7 +44,9 @@ func makeFolder(name string) error {
 		if !errors.Is(err, os.ErrNotExist) {
 			return err
 		}
-		if err := os.MkdirAll(filepath.Dir(name), mode); err != nil && !errors.Is(err, os.ErrNotExist) {
+		// A parent that goes while MkdirAll looks at it gives either error.
+		err := os.MkdirAll(filepath.Dir(name), mode)
+		if err != nil && !errors.Is(err, os.ErrNotExist) && !errors.Is(err, os.ErrExist) {
 			return err
 		}
 	}

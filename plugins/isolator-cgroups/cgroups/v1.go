@@ -184,12 +184,12 @@ func bounded(n *uint64) *uint64 {
 
 func (h *separate) outOfMemory(g group) memoryReport {
 	folder := filepath.Join(h.memory, g.path())
-	r := memoryReport{
-		kills: table(folder, "memory.oom_control")["oom_kill"],
-		stat:  read(folder, "memory.stat"),
+	r := memoryReport{kills: table(folder, "memory.oom_control")["oom_kill"]}
+	if r.kills > 0 { // the rest costs more
+		r.stat = read(folder, "memory.stat")
+		r.used = number(folder, "memory.max_usage_in_bytes")
+		r.limit = bounded(number(folder, "memory.limit_in_bytes"))
 	}
-	r.used = number(folder, "memory.max_usage_in_bytes")
-	r.limit = bounded(number(folder, "memory.limit_in_bytes"))
 	return r
 }
 

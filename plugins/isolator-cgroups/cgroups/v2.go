@@ -157,11 +157,11 @@ func (h *unified) usage(g group) (isolator.Usage, bool) {
 
 func (h *unified) outOfMemory(g group) memoryReport {
 	folder := filepath.Join(h.base, g.path())
-	r := memoryReport{
-		kills: table(folder, "memory.events")["oom_kill"],
-		stat:  read(folder, "memory.stat"),
-		limit: number(folder, "memory.max"),
+	r := memoryReport{kills: table(folder, "memory.events")["oom_kill"]}
+	if r.kills == 0 { // the rest costs more
+		return r
 	}
+	r.stat, r.limit = read(folder, "memory.stat"), number(folder, "memory.max")
 	if r.used = number(folder, "memory.peak"); r.used == nil { // Linux 5.19
 		r.used = number(folder, "memory.current")
 	}

@@ -14,25 +14,26 @@ import (
 
 func agentUpdates(tb testing.TB, n int) []allocator.Update {
 	tb.Helper()
-	total, err := resource.Parse("cpus:16;mem:65536;disk:1000000;ports:[31000-32000]", "*")
-	if err != nil {
-		tb.Fatal(err)
-	}
 	var us []allocator.Update
 	for i := range n {
+		total, err := resource.Parse("cpus:16;mem:65536;disk:1000000;ports:[31000-32000]", "*")
+		if err != nil {
+			tb.Fatal(err)
+		}
 		us = append(us, allocator.AgentAdded{Agent: allocator.Agent{
 			ID: fmt.Sprintf("9a1bc24a-8a1d-4b2c-9f7e-1f0c9b53a7e8-S%d", i), Hostname: fmt.Sprintf("node-%d.example.org", i),
-			Attributes: []resource.Attribute{{Name: "rack", Text: "r7"}}, Total: total, Active: true}})
+			Total: total, Active: true}})
 	}
 	return us
 }
 
-// BenchmarkSnapshot is what 1,000 agents cost the host, and the plugin.
+// BenchmarkSnapshot is what 1,000 agents cost the host, and the plugin: by the generated code, and as they
+// are sent.
 func BenchmarkSnapshot(b *testing.B) {
-	us := agentUpdates(b, 1000)
-	encode := func() (chunks [][]byte) {
-		for c := range allocatorconv.Chunks(allocator.Snapshot{Sequence: 1, Updates: us}, 1<<20) {
-			data, err := proto.Marshal(c)
+	s := allocator.Snapshot{Sequence: 1, Updates: agentUpdates(b, 1000)}
+	generated := func() (chunks [][]byte) {
+		for c := range allocatorconv.Chunks(s, 1<<20) {
+			data, err := proto.Marshal(&allocatorv1.RunRequest{Message: &allocatorv1.RunRequest_Snapshot{Snapshot: c}})
 			if err != nil {
 				b.Fatal(err)
 			}
@@ -40,30 +41,43 @@ func BenchmarkSnapshot(b *testing.B) {
 		}
 		return chunks
 	}
-	b.Run("encode", func(b *testing.B) {
+	chunks := generated()
+	b.Run("encode/generated", func(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
-			encode()
+			generated()
 		}
 	})
-	chunks := encode()
-	b.Run("decode", func(b *testing.B) {
+	b.Run("encode/frames", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			for range allocatorconv.SnapshotFrames(s, 1<<20) {
+			}
+		}
+	})
+	b.Run("decode/generated", func(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
 			for _, data := range chunks {
-				var c allocatorv1.SnapshotChunk
-				if err := proto.Unmarshal(data, &c); err != nil {
+				var m allocatorv1.RunRequest
+				if err := proto.Unmarshal(data, &m); err != nil {
 					b.Fatal(err)
 				}
-				if _, err := allocatorconv.UpdatesFromProto(c.GetUpdates()); err != nil {
+				if _, err := allocatorconv.UpdatesFromProto(m.GetSnapshot().GetUpdates()); err != nil {
 					b.Fatal(err)
 				}
 			}
 		}
 	})
-	n := 0
-	for _, c := range chunks {
-		n += len(c)
-	}
-	b.Logf("%d bytes an agent", n/1000)
+	b.Run("decode/frames", func(b *testing.B) {
+		b.ReportAllocs()
+		var d allocatorconv.Decoder
+		for b.Loop() {
+			for _, data := range chunks {
+				if _, err := d.Request(data); err != nil {
+					b.Fatal(err)
+				}
+			}
+		}
+	})
 }

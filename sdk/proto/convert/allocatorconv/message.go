@@ -69,15 +69,21 @@ func AllocationFromProto(p *allocatorv1.Allocation) (allocator.Allocation, error
 		return allocator.Allocation{}, fmt.Errorf("allocation %d: %w", p.GetId(), err)
 	}
 	a := allocator.Allocation{ID: p.GetId(), Framework: p.GetFrameworkId(), Role: p.GetRole(), Agent: p.GetAgentId(), Resources: r}
+	return a, checkAllocation(&a)
+}
+
+// checkAllocation checks what every proposal has to have.
+func checkAllocation(a *allocator.Allocation) error {
 	switch {
 	case a.Framework == "" || a.Agent == "":
-		return allocator.Allocation{}, fmt.Errorf("allocation %d has no framework or no agent", a.ID)
-	case resource.ValidateRole(a.Role) != nil:
-		return allocator.Allocation{}, fmt.Errorf("allocation %d: %w", a.ID, resource.ValidateRole(a.Role))
-	case r.IsEmpty():
-		return allocator.Allocation{}, fmt.Errorf("allocation %d has no resources", a.ID)
+		return fmt.Errorf("allocation %d has no framework or no agent", a.ID)
+	case a.Resources.IsEmpty():
+		return fmt.Errorf("allocation %d has no resources", a.ID)
 	}
-	return a, nil
+	if err := resource.ValidateRole(a.Role); err != nil {
+		return fmt.Errorf("allocation %d: %w", a.ID, err)
+	}
+	return nil
 }
 
 // InverseOfferToProto encodes an inverse offer.

@@ -102,8 +102,8 @@ func termToProto(t *authorizer.Term) (*authorizerv1.Term, error) {
 	switch {
 	case t == nil:
 		return nil, nil //nolint:nilnil // no term is a term that is not there
-	case t.Const != nil:
-		v, err := valueToProto(*t.Const)
+	case t.Const.Present():
+		v, err := valueToProto(t.Const)
 		return &authorizerv1.Term{Term: &authorizerv1.Term_Const{Const: v}}, err
 	default:
 		path := &authorizerv1.Path{Steps: t.Path, Up: uint32(max(t.Up, 0))} //nolint:gosec // Validate bounds it

@@ -1,0 +1,195 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/mezzo-cluster/mezzo/plugins/allocator-drf/drf"
+	"github.com/mezzo-cluster/mezzo/sdk/allocator"
+	"github.com/mezzo-cluster/mezzo/sdk/resource"
+)
+
+// cycles is how often the cycle with 1% of the agents changed is measured; the median counts.
+const cycles = 15
+
+// allocatorFigures is one way to run the allocator, as JSON has it.
+type allocatorFigures struct {
+	First float64 `json:"first_allocation_ms"`
+	Cycle float64 `json:"cycle_1pct_ms"`
+}
+
+// bookkeeper is what the allocator's proposals come to: it accepts them all.
+type bookkeeper interface {
+	// begin gives a snapshot and returns when so many proposals have been accepted.
+	begin(ctx context.Context, s allocator.Snapshot, proposals int) error
+	// update tells of changes and returns when so many more proposals have been accepted.
+	update(ctx context.Context, us []allocator.Update, proposals int) error
+	close()
+}
+
+func newAllocator(r *report, bin *string) *cobra.Command {
+	agents, frameworks, roles := 1000, 100, 20
+	cmd := &cobra.Command{
+		Use: "allocator", Short: "The DRF allocator as a plugin and in process",
+		Long: `Gives the DRF allocator a cluster of which nothing is used and measures the time until all of it has been proposed;
+then, again and again, that of a cycle after 1% of the agents have grown. Once through the plugin's process, as the master
+uses it, and once by calling the same code in this process.`,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			ctx, cancel := context.WithTimeout(cmd.Context(), 10*time.Minute)
+			defer cancel()
+			inProcess, err := measureAllocator(ctx, newInProcess, agents, frameworks, roles)
+			if err != nil {
+				return fmt.Errorf("in process: %w", err)
+			}
+			plugin, err := measureAllocator(ctx, func(ctx context.Context) (bookkeeper, error) { return newPluginAllocator(ctx, *bin) }, agents, frameworks, roles)
+			if err != nil {
+				return fmt.Errorf("as a plugin: %w", err)
+			}
+			return r.print([]string{
+				fmt.Sprintf("%d agents of 24 cpus, %d frameworks in %d roles; TLS between host and plugin", agents, frameworks, roles),
+			}, []figure{
+				{"plugin", "ms", plugin, "1.5 times in_process"},
+				{"in_process", "ms", inProcess, ""},
+				{"first_allocation_ratio", "", plugin.First / inProcess.First, "1.5"},
+				{"cycle_1pct_ratio", "", plugin.Cycle / inProcess.Cycle, "1.5"},
+			})
+		},
+	}
+	cmd.Flags().IntVar(&agents, "agents", agents, "how many agents the cluster has")
+	cmd.Flags().IntVar(&frameworks, "frameworks", frameworks, "how many frameworks")
+	cmd.Flags().IntVar(&roles, "roles", roles, "how many roles the frameworks are in")
+	return cmd
+}
+
+func measureAllocator(ctx context.Context, start func(context.Context) (bookkeeper, error), agents, frameworks, roles int) (allocatorFigures, error) {
+	var out allocatorFigures
+	b, err := start(ctx)
+	if err != nil {
+		return out, err
+	}
+	defer b.close()
+	all, snapshot, err := benchCluster(agents, frameworks, roles)
+	if err != nil {
+		return out, err
+	}
+	began := time.Now()
+	if err := b.begin(ctx, snapshot, agents); err != nil {
+		return out, err
+	}
+	out.First = milliseconds(time.Since(began))
+	var took []time.Duration
+	for i := range cycles {
+		us, err := grow(all, i)
+		if err != nil {
+			return out, err
+		}
+		began := time.Now()
+		if err := b.update(ctx, us, len(us)); err != nil {
+			return out, err
+		}
+		took = append(took, time.Since(began))
+	}
+	out.Cycle = quantilesOf(took).P50
+	return out, nil
+}
+
+func benchCluster(agents, frameworks, roles int) ([]allocator.Agent, allocator.Snapshot, error) {
+	s := allocator.Snapshot{Sequence: 1}
+	for i := range frameworks {
+		s.Updates = append(s.Updates, allocator.FrameworkAdded{Framework: allocator.Framework{
+			ID: fmt.Sprintf("framework-%03d", i), Name: "bench", Roles: []string{fmt.Sprintf("role-%02d", i%roles)}, Active: true,
+			Capabilities: allocator.Capabilities{MultiRole: true, ReservationRefinement: true},
+		}})
+	}
+	var all []allocator.Agent
+	for i := range agents {
+		total, err := resource.Parse("cpus:24;mem:4096;disk:4096;ports:[31000-32000]", "*")
+		if err != nil {
+			return nil, s, err
+		}
+		all = append(all, allocator.Agent{
+			ID: fmt.Sprintf("agent-%06d", i), Hostname: fmt.Sprintf("host-%d", i), Total: total, Active: true,
+			Capabilities: allocator.AgentCapabilities{MultiRole: true, HierarchicalRole: true, ReservationRefinement: true},
+		})
+		s.Updates = append(s.Updates, allocator.AgentAdded{Agent: all[i]})
+	}
+	return all, s, nil
+}
+
+// grow has every hundredth agent grow, in each round other ones.
+func grow(all []allocator.Agent, round int) ([]allocator.Update, error) {
+	more, err := resource.Parse("cpus:1;mem:128;disk:128", "*")
+	if err != nil {
+		return nil, err
+	}
+	var us []allocator.Update
+	for i := round % 100; i < len(all); i += 100 {
+		if all[i].Total, err = all[i].Total.Add(more); err != nil {
+			return nil, err
+		}
+		us = append(us, allocator.AgentChanged{Agent: all[i]})
+	}
+	return us, nil
+}
+
+// inProcess calls the allocator's code directly.
+type inProcess struct {
+	a   *drf.Allocator
+	now time.Time
+}
+
+func newInProcess(context.Context) (bookkeeper, error) {
+	a, err := drf.NewAllocator(drf.DefaultConfig())
+	return &inProcess{a: a, now: time.Now()}, err
+}
+
+func (p *inProcess) begin(ctx context.Context, s allocator.Snapshot, proposals int) error {
+	if err := p.a.Snapshot(p.now, s); err != nil {
+		return err
+	}
+	return p.allocate(ctx, proposals)
+}
+
+func (p *inProcess) update(ctx context.Context, us []allocator.Update, proposals int) error {
+	p.now = p.now.Add(time.Second)
+	if err := p.a.Update(p.now, us); err != nil {
+		return err
+	}
+	return p.allocate(ctx, proposals)
+}
+
+// batch is the most proposals in one answer, as in the contract.
+const batch = 1000
+
+func (p *inProcess) allocate(ctx context.Context, proposals int) error {
+	got := 0
+	for {
+		proposed, _, err := p.a.Allocate(ctx, p.now, batch)
+		if err != nil {
+			return err
+		}
+		if err := p.a.Answer(p.now, accept(proposed)); err != nil {
+			return err
+		}
+		if got += len(proposed); len(proposed) < batch {
+			break
+		}
+	}
+	if got != proposals {
+		return fmt.Errorf("%d of %d allocations were proposed", got, proposals)
+	}
+	return nil
+}
+
+func (p *inProcess) close() {}
+
+func accept(proposed []allocator.Allocation) []allocator.Answer {
+	answers := make([]allocator.Answer, len(proposed))
+	for i, a := range proposed {
+		answers[i] = allocator.Answer{ID: a.ID, OfferID: fmt.Sprintf("bench-O%d", a.ID)}
+	}
+	return answers
+}

@@ -1,0 +1,120 @@
+package plugintest
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"github.com/hashicorp/go-hclog"
+)
+
+// Bounds of what a plugin may print while a check of the kit runs.
+const (
+	maxOutput = 1 << 20
+	maxLine   = 64 << 10
+)
+
+// command is the plugin for go-plugin's own client.
+func (p *plugin) command() *exec.Cmd {
+	cmd := exec.Command(p.bench.Binary)
+	cmd.Env = append([]string{"PLUGIN_UNIX_SOCKET_DIR=" + p.sockets}, p.bench.Env...)
+	return cmd
+}
+
+func quiet() hclog.Logger { return hclog.NewNullLogger() }
+
+// checkLeaks uses the plugin, ends it as a host does, and looks for what stays.
+func checkLeaks(b *bench) {
+	data := b.dataDir()
+	p := b.ready(data)
+	probes := func() {
+		for range 50 {
+			ctx, cancel := b.call()
+			if err := probe(ctx, b.Kind, p.conn); err != nil {
+				b.errorf("a call: %v", err)
+			}
+			cancel()
+		}
+	}
+	probes()
+	before := descriptors(p.cmd.Process.Pid)
+	probes()
+	b.eventually(fmt.Sprintf("no more descriptors than the %d it had before 50 calls", before), func() bool {
+		return descriptors(p.cmd.Process.Pid) <= before+2
+	})
+	children := descendants(p.cmd.Process.Pid)
+	p.shutdown()
+	for _, pid := range children {
+		if !b.eventually(fmt.Sprintf("the process %d that it started is gone", pid), func() bool { return !running(pid) }) {
+			_ = killPID(pid)
+		}
+	}
+	if left, _ := filepath.Glob(p.sockets + "/*"); len(left) > 0 {
+		b.errorf("it has left its socket behind: %s", strings.Join(left, ", "))
+	}
+}
+
+func checkOutput(b *bench) {
+	p := b.ready(b.dataDir())
+	ctx, cancel := b.call()
+	defer cancel()
+	if err := probe(ctx, b.Kind, p.conn); err != nil {
+		b.errorf("a call: %v", err)
+	}
+	p.shutdown()
+	p.output.mu.Lock()
+	defer p.output.mu.Unlock()
+	if p.output.bytes > maxOutput {
+		b.errorf("it printed %d bytes while it was started, called once and ended", p.output.bytes)
+	}
+	if p.output.longest > maxLine {
+		b.errorf("it printed a line of %d bytes", p.output.longest)
+	}
+}
+
+// descriptors counts the open descriptors of a process; 0 where that is not to be known.
+func descriptors(pid int) int {
+	entries, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", pid))
+	if err != nil {
+		return 0
+	}
+	return len(entries)
+}
+
+// descendants are the processes that a process has started, with theirs.
+func descendants(pid int) []int {
+	var all []int
+	tasks, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", pid))
+	for _, task := range tasks {
+		text, _ := os.ReadFile(task)
+		for _, field := range strings.Fields(string(text)) {
+			child, err := strconv.Atoi(field)
+			if err != nil {
+				continue
+			}
+			all = append(append(all, child), descendants(child)...)
+		}
+	}
+	return all
+}
+
+// running says whether a process is there and is no zombie.
+func running(pid int) bool {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return false
+	}
+	_, after, _ := strings.Cut(string(text), ") ")
+	return !strings.HasPrefix(after, "Z") && !strings.HasPrefix(after, "X")
+}
+
+func killPID(pid int) error {
+	p, err := os.FindProcess(pid)
+	if err != nil {
+		return err
+	}
+	return p.Kill()
+}

@@ -1,0 +1,113 @@
+package plugintest_test
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/mezzo-cluster/mezzo/sdk/plugintest"
+)
+
+var testPlugin string
+
+func TestMain(m *testing.M) { os.Exit(run(m)) }
+
+func run(m *testing.M) int {
+	dir, err := os.MkdirTemp("", "testplugin-")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer os.RemoveAll(dir)
+	testPlugin = filepath.Join(dir, "testplugin")
+	build := exec.Command("go", "build", "-o", testPlugin, "./testplugin")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		fmt.Fprintf(os.Stderr, "build the test plugin: %v\n%s", err, out)
+		return 1
+	}
+	return m.Run()
+}
+
+func as(t *testing.T, kind, mode string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), kind+"-"+mode)
+	if err := os.Link(testPlugin, path); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+var kinds = []string{"allocator", "authorizer", "isolator"}
+
+// TestGood: a plugin that does what its contract says passes every check.
+func TestGood(t *testing.T) {
+	t.Parallel()
+	for _, kind := range kinds {
+		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
+			plugintest.Test(t, plugintest.Options{
+				Kind: kind, Binary: as(t, kind, "good"), Config: `{"marker":"kit"}`,
+				BadConfigs: []string{`{"path":"/nowhere"}`, `{"rule":[{"name":"bad"}]}`}, Timeout: 20 * time.Second,
+			})
+		})
+	}
+}
+
+// TestBad: of each plugin that is bad in some way, the kit says so.
+func TestBad(t *testing.T) {
+	t.Parallel()
+	for mode, want := range map[string]struct{ check, problem string }{
+		"hangs":      {"", "DeadlineExceeded"},
+		"stopped":    {"", "DeadlineExceeded"},
+		"dies":       {"", "Unavailable"},
+		"lies":       {"", ""},
+		"floods":     {"output", "bytes"},
+		"grandchild": {"nothing left behind", "that it started is gone: not within"},
+		"old":        {"describe", "and should serve mezzo."},
+		"mute":       {"start and handshake", "no handshake"},
+		"garbage":    {"start and handshake", "Hello! I am a plugin"},
+		"early":      {"start and handshake", "the moon is in the wrong phase"},
+		"elsewhere":  {"start and handshake", "/run/elsewhere.sock"},
+		"protocol":   {"start and handshake", "should be 1|1"},
+	} {
+		for _, kind := range kinds {
+			t.Run(kind+"/"+mode, func(t *testing.T) {
+				t.Parallel()
+				results, err := plugintest.Verify(t.Context(), plugintest.Options{
+					Kind: kind, Binary: as(t, kind, mode), Config: `{"marker":"kit"}`, Timeout: 2 * time.Second,
+				}, nil)
+				if err != nil {
+					t.Fatal(err)
+				}
+				caught := false
+				for _, r := range results {
+					for _, p := range r.Problems {
+						caught = caught || ((want.check == "" || r.Check == want.check) && strings.Contains(p, want.problem))
+					}
+				}
+				if !caught {
+					t.Errorf("the kit does not say %q in %q, but %+v", want.problem, want.check, results)
+				}
+			})
+		}
+	}
+}
+
+func TestOptions(t *testing.T) {
+	t.Parallel()
+	if _, err := plugintest.Verify(t.Context(), plugintest.Options{Kind: "spoon", Binary: "x"}, nil); err == nil {
+		t.Error("an unknown kind is taken")
+	}
+	if _, err := plugintest.Verify(t.Context(), plugintest.Options{Kind: "isolator"}, nil); err == nil {
+		t.Error("no binary is taken")
+	}
+	results, err := plugintest.Verify(t.Context(), plugintest.Options{Kind: "isolator", Binary: "/nowhere"}, nil)
+	if err != nil || len(results) != 1 || results[0].Passed() || !strings.Contains(results[0].Problems[0], "/nowhere") {
+		t.Errorf("%+v, %v", results, err)
+	}
+}

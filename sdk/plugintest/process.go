@@ -1,0 +1,293 @@
+package plugintest
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/protobuf/types/known/emptypb"
+
+	"github.com/mezzo-cluster/mezzo/sdk/proto/handshake"
+	pluginv1 "github.com/mezzo-cluster/mezzo/sdk/proto/mezzo/plugin/v1"
+)
+
+// maxMessage is the largest message that a host takes, in bytes.
+const maxMessage = 16 << 20
+
+// plugin is a process of the plugin under test, and the plain connection to it.
+type plugin struct {
+	*pluginv1Client
+	bench   *bench
+	cmd     *exec.Cmd
+	stdin   *os.File
+	output  *output
+	sockets string
+	conn    *grpc.ClientConn
+	exited  chan struct{}
+}
+
+type pluginv1Client struct{ pluginv1.PluginServiceClient }
+
+// launch starts the plugin and connects to it. The check ends if that fails.
+func (b *bench) launch() *plugin {
+	p, err := b.start()
+	if err != nil {
+		b.fatalf("%v", err)
+	}
+	return p
+}
+
+// start starts the plugin as a host does that knows no TLS.
+func (b *bench) start() (_ *plugin, err error) {
+	p := &plugin{bench: b, output: &output{}, exited: make(chan struct{})}
+	if p.sockets, err = os.MkdirTemp("", "mezzo-kit-"); err != nil {
+		return nil, err
+	}
+	b.onEnd(func() { os.RemoveAll(p.sockets) })
+	line, err := p.spawn()
+	if err != nil {
+		return nil, err
+	}
+	b.onEnd(p.kill)
+	var address string
+	select {
+	case text := <-line:
+		if address, err = p.parse(text); err != nil {
+			return nil, err
+		}
+	case <-p.exited:
+		return nil, fmt.Errorf("the plugin ended before it was ready: %s%s", p.cmd.ProcessState, p.output.said())
+	case <-time.After(b.Timeout):
+		return nil, fmt.Errorf("the plugin printed no handshake within %v%s", b.Timeout, p.output.said())
+	}
+	p.conn, err = grpc.NewClient("unix:"+address, grpc.WithTransportCredentials(insecure.NewCredentials()),
+		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxMessage)))
+	if err != nil {
+		return nil, err
+	}
+	b.onEnd(func() { p.conn.Close() })
+	p.pluginv1Client = &pluginv1Client{pluginv1.NewPluginServiceClient(p.conn)}
+	return p, nil
+}
+
+// spawn starts the process. What is sent on the channel is the first line that it prints.
+func (p *plugin) spawn() (<-chan string, error) {
+	in, stdin, err := os.Pipe()
+	if err != nil {
+		return nil, err
+	}
+	defer in.Close()
+	out, stdout, err := os.Pipe()
+	if err != nil {
+		return nil, err
+	}
+	defer stdout.Close()
+	errors, stderr, err := os.Pipe()
+	if err != nil {
+		return nil, err
+	}
+	defer stderr.Close()
+	p.stdin = stdin
+	binary, err := filepath.Abs(p.bench.Binary)
+	if err != nil {
+		return nil, err
+	}
+	p.cmd = &exec.Cmd{
+		Path: binary, Args: []string{binary}, Env: p.environment(), Stdin: in, Stdout: stdout, Stderr: stderr,
+		SysProcAttr: ownGroup(),
+	}
+	if err := p.cmd.Start(); err != nil {
+		return nil, fmt.Errorf("start %s: %w", binary, err)
+	}
+	line := make(chan string, 1)
+	go func() {
+		defer out.Close()
+		r := bufio.NewReader(out)
+		text, _ := r.ReadString('\n')
+		if text != "" {
+			line <- text
+		}
+		_, _ = io.Copy(p.output, r)
+	}()
+	go func() {
+		defer errors.Close()
+		_, _ = io.Copy(p.output, errors)
+	}()
+	go func() {
+		_ = p.cmd.Wait()
+		close(p.exited)
+	}()
+	return line, nil
+}
+
+func (p *plugin) environment() []string {
+	return append([]string{
+		handshake.CookieKey + "=" + handshake.CookieValue,
+		fmt.Sprintf("PLUGIN_PROTOCOL_VERSIONS=%d", handshake.ProtocolVersion),
+		"PLUGIN_UNIX_SOCKET_DIR=" + p.sockets,
+		handshake.WatchStdin + "=1",
+		handshake.LogLevel + "=info",
+	}, p.bench.Env...)
+}
+
+// parse reads the handshake: CORE|PROTOCOL|NETWORK|ADDRESS|KIND[|CERTIFICATE].
+func (p *plugin) parse(line string) (address string, err error) {
+	line = strings.TrimSpace(line)
+	parts := strings.Split(line, "|")
+	switch {
+	case len(parts) < 5:
+		return "", fmt.Errorf("the plugin's first line %.200q is no handshake (1|1|unix|PATH|grpc)", line)
+	case parts[0] != "1" || parts[1] != fmt.Sprint(handshake.ProtocolVersion):
+		return "", fmt.Errorf("the handshake %.200q is of protocol %s|%s, and should be 1|%d", line, parts[0], parts[1], handshake.ProtocolVersion)
+	case parts[4] != "grpc":
+		return "", fmt.Errorf("the plugin speaks %.40q, and should speak grpc", parts[4])
+	case parts[2] != "unix" || filepath.Dir(parts[3]) != p.sockets:
+		return "", fmt.Errorf("the plugin listens on %s %.200s, and should on a socket in PLUGIN_UNIX_SOCKET_DIR, %s", parts[2], parts[3], p.sockets)
+	}
+	return parts[3], nil
+}
+
+// configure gives the process its configuration; the check ends if it is not taken.
+func (p *plugin) configure(dataDir string) {
+	if err := p.tryConfigure(p.bench.Config, dataDir); err != nil {
+		p.bench.fatalf("the configuration %s: %v", p.bench.Config, err)
+	}
+}
+
+func (p *plugin) tryConfigure(config, dataDir string) error {
+	ctx, cancel := p.bench.call()
+	defer cancel()
+	answer, err := p.Configure(ctx, &pluginv1.ConfigureRequest{ConfigJson: []byte(config), Instance: "kit", DataDir: dataDir})
+	if err != nil {
+		return err
+	}
+	for _, d := range answer.GetDiagnostics() {
+		if d.GetSeverity() != pluginv1.Severity_SEVERITY_WARNING {
+			return &refused{d}
+		}
+	}
+	return nil
+}
+
+// refused is a configuration that the plugin does not take.
+type refused struct{ diagnostic *pluginv1.Diagnostic }
+
+func (r *refused) Error() string {
+	return fmt.Sprintf("refused: %s %s", r.diagnostic.GetSummary(), r.diagnostic.GetDetail())
+}
+
+// dataDir makes a folder for the plugin to keep things in.
+func (b *bench) dataDir() string {
+	dir, err := os.MkdirTemp("", "mezzo-kit-data-")
+	if err != nil {
+		b.fatalf("%v", err)
+	}
+	b.onEnd(func() { os.RemoveAll(dir) })
+	return dir
+}
+
+// ready is a plugin that is started and configured.
+func (b *bench) ready(dataDir string) *plugin {
+	p := b.launch()
+	p.configure(dataDir)
+	return p
+}
+
+// kill ends the process and its group, and waits.
+func (p *plugin) kill() {
+	killGroup(p.cmd.Process)
+	<-p.exited
+	p.stdin.Close()
+}
+
+// ended waits for the process to end by itself.
+func (p *plugin) ended() bool {
+	select {
+	case <-p.exited:
+		return true
+	case <-time.After(p.bench.Timeout):
+		return false
+	}
+}
+
+// shutdown ends the process as a host does.
+func (p *plugin) shutdown() {
+	ctx, cancel := p.bench.call()
+	defer cancel()
+	_ = p.conn.Invoke(ctx, "/plugin.GRPCController/Shutdown", &emptypb.Empty{}, &emptypb.Empty{})
+	if !p.ended() {
+		p.bench.errorf("it has not ended %v after Shutdown", p.bench.Timeout)
+		p.kill()
+	}
+}
+
+// alive says whether the process is there and answers.
+func (p *plugin) alive() error {
+	select {
+	case <-p.exited:
+		return fmt.Errorf("the process has ended: %s%s", p.cmd.ProcessState, p.output.said())
+	default:
+	}
+	return p.healthy()
+}
+
+// stillAlive notes a problem if the process does not answer any more.
+func (p *plugin) stillAlive(after string) {
+	if err := p.alive(); err != nil {
+		p.bench.fatalf("after %s: %v", after, err)
+	}
+}
+
+// output is what a process prints.
+type output struct {
+	mu      sync.Mutex
+	bytes   int
+	line    int // of the present line
+	longest int
+	tail    []byte
+}
+
+func (o *output) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.bytes += len(p)
+	for _, c := range p {
+		if o.line++; c == '\n' {
+			o.line = 0
+		}
+		o.longest = max(o.longest, o.line)
+	}
+	o.tail = append(o.tail, p...)
+	if len(o.tail) > 1000 {
+		o.tail = append([]byte(nil), o.tail[len(o.tail)-1000:]...)
+	}
+	return len(p), nil
+}
+
+// said gives the end of it for a problem.
+func (o *output) said() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if len(o.tail) == 0 {
+		return ""
+	}
+	return "; it printed: " + strings.ToValidUTF8(strings.TrimSpace(string(o.tail)), "?")
+}
+
+// signalled ends the process with a signal that it may heed.
+func (p *plugin) signalled(s syscall.Signal) { _ = p.cmd.Process.Signal(s) }
+
+// background is a context for what has to be done when the check's own has ended.
+func background(d time.Duration) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.Background(), d)
+}
