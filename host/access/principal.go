@@ -1,7 +1,5 @@
 package access
 
-import "maps"
-
 // Principal is who a request speaks for.
 type Principal struct {
 	// Name is the principal's name; empty for somebody unknown, and for one known by claims alone.
@@ -25,9 +23,4 @@ func (p Principal) String() string {
 		return "(a principal without a name)"
 	}
 	return "ANY"
-}
-
-// Clone returns an independent copy.
-func (p Principal) Clone() Principal {
-	return Principal{Name: p.Name, Claims: maps.Clone(p.Claims)}
 }

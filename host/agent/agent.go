@@ -10,6 +10,7 @@ import (
 
 	"github.com/mezzo-cluster/mezzo/host/agent/record"
 	"github.com/mezzo-cluster/mezzo/host/clock"
+	"github.com/mezzo-cluster/mezzo/host/mutant"
 	mesos "github.com/mezzo-cluster/mezzo/sdk/mesos/v1"
 	"github.com/mezzo-cluster/mezzo/sdk/resource"
 )
@@ -72,6 +73,9 @@ func (a *Agent) Step(t clock.Time, ev Event) []Effect {
 		// One step's records come first, and together: whatever of the step is seen anywhere, a later agent
 		// will know of the whole of it.
 		effects = append([]Effect{Append{Ops: a.ops}}, effects...)
+		if mutant.LateCheckpoint {
+			effects = append(effects[1:], effects[0])
+		}
 	}
 	a.ops, a.effects = nil, nil
 	a.publish()

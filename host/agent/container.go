@@ -13,6 +13,9 @@ import (
 func (a *Agent) containerEvent(ev containerizer.Event) {
 	t := a.byContainer[ev.Container()]
 	if t == nil {
+		if e, ok := ev.(containerizer.Cleaned); ok {
+			a.emit(Destroy{Container: e.ID}) // so that the containerizer forgets it
+		}
 		return
 	}
 	switch e := ev.(type) {
@@ -101,6 +104,9 @@ func (a *Agent) terminate(t *task, status *mesos.TaskStatus) {
 	}
 	a.release(t)
 	a.update(t, status)
+	if t.container != "" {
+		a.emit(Destroy{Container: t.container}) // its end is written down: nobody needs what is left of it
+	}
 	if t.framework.terminating {
 		a.forget(t)
 	}

@@ -69,7 +69,9 @@ type Kill struct {
 	Signal    syscall.Signal
 }
 
-// Destroy ends a container by force, in whatever state it is; Exited or Failed, and Cleaned, follow.
+// Destroy ends a container by force, in whatever state it is; Exited or Failed, and Cleaned, follow. Every container
+// is destroyed at last, once its task's end is written down: then a containerizer need not keep what it would tell
+// the next agent of a container that has ended.
 type Destroy struct{ Container string }
 
 // TimerKind says what a timer is for.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/mezzo-cluster/mezzo/host/agent/record"
 	"github.com/mezzo-cluster/mezzo/host/link/linkv1"
+	"github.com/mezzo-cluster/mezzo/host/mutant"
 	mesos "github.com/mezzo-cluster/mezzo/sdk/mesos/v1"
 )
 
@@ -76,8 +77,7 @@ func (a *Agent) killUnknown(m *linkv1.KillTask) {
 func (a *Agent) endTask(t *task, grace time.Duration, why cause) {
 	switch t.phase {
 	case phaseAuthorizing:
-		a.adopt(t)
-		a.terminate(t, agentStatus(mesos.TaskState_TASK_KILLED, mesos.TaskStatus_REASON_TASK_KILLED_DURING_LAUNCH,
+		a.refuse(t, agentStatus(mesos.TaskState_TASK_KILLED, mesos.TaskStatus_REASON_TASK_KILLED_DURING_LAUNCH,
 			"Killed before the task was launched"))
 	case phaseLaunching:
 		if t.kill != nil {
@@ -109,6 +109,9 @@ func (a *Agent) beginKill(t *task, grace time.Duration, why cause) {
 		return
 	}
 	a.emit(Kill{Container: t.container, Signal: syscall.SIGTERM})
+	if mutant.KillNotForced {
+		return
+	}
 	a.setTimer(t.timer(TimerKill), grace)
 }
 

@@ -21,7 +21,7 @@ func TestKillWithGrace(t *testing.T) {
 	r.container(containerizer.Exited{ID: c, WaitStatus: 9, Known: true})
 	r.expect("cancel kill", "timer cleanup 10s")
 	r.container(containerizer.Cleaned{ID: c})
-	r.expect("append", "cancel cleanup", "update t1 TASK_KILLED", "timer update 10s")
+	r.expect("append", "cancel cleanup", "update t1 TASK_KILLED", "timer update 10s", "destroy")
 	if m := r.lastUpdate("t1").GetMessage(); m != "Command terminated with signal Killed" {
 		t.Errorf("message %q", m)
 	}
@@ -121,7 +121,8 @@ func TestKillDuringLaunch(t *testing.T) {
 			r.expect()
 			end(r, c)
 			r.container(containerizer.Cleaned{ID: c})
-			r.expect("append", "cancel cleanup", "update t1 TASK_KILLED REASON_TASK_KILLED_DURING_LAUNCH", "timer update 10s")
+			r.expect("append", "cancel cleanup", "update t1 TASK_KILLED REASON_TASK_KILLED_DURING_LAUNCH",
+				"timer update 10s", "destroy")
 			if n := len(updates(r.log, "t1")); n != 1 {
 				t.Errorf("%d updates", n)
 			}
@@ -141,7 +142,7 @@ func TestMaxCompletionTime(t *testing.T) {
 	r.pass(2 * time.Second)
 	r.expect("append", "kill killed", "timer kill 5s")
 	r.exited(c, 9)
-	r.expect("append", "cancel cleanup", "update t1 TASK_FAILED REASON_MAX_COMPLETION_TIME_REACHED", "timer update 10s")
+	r.expect("append", "cancel cleanup", "update t1 TASK_FAILED REASON_MAX_COMPLETION_TIME_REACHED", "timer update 10s", "destroy")
 }
 
 func TestKillWinsOverCompletionTime(t *testing.T) {
@@ -192,7 +193,7 @@ func TestShutdownFramework(t *testing.T) {
 	r.expect()
 	r.container(containerizer.Exited{ID: running, WaitStatus: 15, Known: true})
 	r.container(containerizer.Cleaned{ID: running})
-	r.expect("append", "cancel cleanup", "update t1 TASK_KILLED", "timer sandbox 168h0m0s")
+	r.expect("append", "cancel cleanup", "update t1 TASK_KILLED", "destroy", "timer sandbox 168h0m0s")
 	if r.a.frameworks["f1"] == nil {
 		t.Fatal("framework is gone before its last task")
 	}
@@ -227,7 +228,7 @@ func TestShutdownByOperator(t *testing.T) {
 	r.say(runMessage("f1", "t2"))
 	r.expect()
 	r.exited(c, 15)
-	r.expect("append", "cancel cleanup", "update t1 TASK_KILLED", "timer update 10s", "cancel exit",
+	r.expect("append", "cancel cleanup", "update t1 TASK_KILLED", "timer update 10s", "destroy", "cancel exit",
 		"cancel update", "timer sandbox 168h0m0s", "sync agent.ForgetAgent")
 	r.step(Synced{ID: 2})
 	r.expect("unregister", "exit failed=false asked")

@@ -120,7 +120,7 @@ func (a *Agent) launch(t *task, ti *mesos.TaskInfo) {
 
 // refuse ends a task that has no container.
 func (a *Agent) refuse(t *task, status *mesos.TaskStatus) {
-	a.log(slog.LevelWarn, "task refused", slog.String("framework", t.framework.id), slog.String("task", t.id),
+	a.log(slog.LevelInfo, "task not launched", slog.String("framework", t.framework.id), slog.String("task", t.id),
 		slog.String("reason", status.GetMessage()))
 	delete(a.byContainer, t.container)
 	t.container, t.directory = "", ""

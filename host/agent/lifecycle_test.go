@@ -28,7 +28,7 @@ func TestTaskFinishes(t *testing.T) {
 	r.container(containerizer.Exited{ID: c, Known: true})
 	r.expect("timer cleanup 10s")
 	r.container(containerizer.Cleaned{ID: c})
-	r.expect("append", "cancel cleanup", "update t1 TASK_FINISHED", "timer update 10s")
+	r.expect("append", "cancel cleanup", "update t1 TASK_FINISHED", "timer update 10s", "destroy")
 	r.ack("t1")
 	r.expect("append", "cancel update", "timer sandbox 168h0m0s")
 	if len(r.a.frameworks) != 0 || len(r.a.byContainer) != 0 {
@@ -159,7 +159,7 @@ func TestLaunchFails(t *testing.T) {
 	r.container(containerizer.Failed{ID: c, Reason: containerizer.FetchFailed, Message: "Failed to fetch all URIs"})
 	r.expect("timer cleanup 10s")
 	r.container(containerizer.Cleaned{ID: c})
-	r.expect("append", "cancel cleanup", "update t1 TASK_FAILED REASON_CONTAINER_LAUNCH_FAILED", "timer update 10s")
+	r.expect("append", "cancel cleanup", "update t1 TASK_FAILED REASON_CONTAINER_LAUNCH_FAILED", "timer update 10s", "destroy")
 	s := r.lastUpdate("t1")
 	if s.GetMessage() != "Failed to launch container: Failed to fetch all URIs" || s.ContainerStatus != nil {
 		t.Errorf("status %v", s)

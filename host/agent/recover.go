@@ -207,11 +207,12 @@ func (a *Agent) dropAll(dropped []*task, contents record.Contents) {
 	}
 }
 
-// destroyStrays ends the containers that were found and belong to no task that was kept.
+// destroyStrays ends, or forgets, the containers that were found and belong to no task that was kept.
 func (a *Agent) destroyStrays(found []containerizer.Recovered, stray map[string]containerizer.Recovered) {
 	for _, c := range found {
-		if _, is := stray[c.ID]; is && c.State == containerizer.Running {
-			a.log(slog.LevelWarn, "container of no task is destroyed", slog.String("container", c.ID))
+		if _, is := stray[c.ID]; is {
+			a.log(slog.LevelWarn, "container of no task is destroyed", slog.String("container", c.ID),
+				slog.String("state", c.State.String()))
 			a.emit(Destroy{Container: c.ID})
 		}
 	}
@@ -221,7 +222,7 @@ func (a *Agent) destroyStrays(found []containerizer.Recovered, stray map[string]
 func (a *Agent) resume(t *task) {
 	switch {
 	case t.phase == phaseTerminated:
-		if t.found != nil && t.found.State == containerizer.Running {
+		if t.found != nil {
 			a.emit(Destroy{Container: t.container})
 		}
 	case t.found == nil:
@@ -235,7 +236,7 @@ func (a *Agent) resume(t *task) {
 		t.end.waitStatus, t.end.known = t.found.WaitStatus, t.found.Known
 		a.containerEnded(t)
 	default:
-		t.end.restarted = true
+		t.end.restarted = t.stream.made == 0
 		a.containerEnded(t)
 	}
 	t.found = nil

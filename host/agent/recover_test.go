@@ -70,7 +70,7 @@ func TestRecovery(t *testing.T) {
 		},
 		"written down, never launched": {
 			before: launch, found: func(string) []containerizer.Recovered { return nil },
-			started: []string{"append"},
+			started: []string{"append", "destroy"},
 			want:    []string{"TASK_LOST REASON_AGENT_RESTARTED"},
 		},
 		"launched, never started": {
@@ -84,7 +84,7 @@ func TestRecovery(t *testing.T) {
 		},
 		"ran, and nobody knows more": {
 			before: run, found: func(string) []containerizer.Recovered { return nil },
-			started: []string{"append"},
+			started: []string{"append", "destroy"},
 			want:    []string{"TASK_FAILED REASON_EXECUTOR_TERMINATED"},
 		},
 		"kill asked": {
@@ -218,7 +218,7 @@ func TestStrayContainersAreDestroyed(t *testing.T) {
 	r := newRig(t)
 	r.register()
 	r.start(containerizer.Recovered{ID: "x", State: containerizer.Running}, containerizer.Recovered{ID: "y", State: containerizer.Ended})
-	r.expect("destroy")
+	r.expect("destroy", "destroy")
 	r.container(containerizer.Exited{ID: "x"})
 	r.expect()
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/mezzo-cluster/mezzo/host/agent/record"
 	"github.com/mezzo-cluster/mezzo/host/link/linkv1"
+	"github.com/mezzo-cluster/mezzo/host/mutant"
 	mesos "github.com/mezzo-cluster/mezzo/sdk/mesos/v1"
 )
 
@@ -91,7 +92,7 @@ func (a *Agent) sendUpdate(t *task) {
 	a.sendStatus(t.framework.id, t.id, *u, t.state)
 	t.stream.sentState, t.stream.sentUUID = u.state, u.uuid
 	a.touch(t)
-	if t.framework.terminating {
+	if t.framework.terminating || mutant.NoRetry {
 		return // nobody will acknowledge it
 	}
 	a.setTimer(t.timer(TimerUpdate), t.stream.backoff)
@@ -114,7 +115,7 @@ func (a *Agent) acknowledge(m *linkv1.Acknowledge) {
 		return
 	}
 	u := t.stream.first()
-	if u == nil || !bytes.Equal(u.uuid, m.GetUuid()) {
+	if u == nil || (!bytes.Equal(u.uuid, m.GetUuid()) && !mutant.WrongAcknowledgement) {
 		a.log(slog.LevelDebug, "acknowledgement of no update that is on its way",
 			slog.String("framework", m.GetFrameworkId()), slog.String("task", m.GetTaskId()))
 		return
@@ -123,6 +124,10 @@ func (a *Agent) acknowledge(m *linkv1.Acknowledge) {
 	a.cancelTimer(t.timer(TimerUpdate))
 	t.stream.waiting = t.stream.waiting[1:]
 	t.stream.acknowledged++
+	if mutant.LostUpdate && len(t.stream.waiting) > 1 {
+		t.stream.waiting = t.stream.waiting[1:]
+		t.stream.acknowledged++
+	}
 	a.touch(t)
 	if last {
 		a.forget(t)

@@ -36,7 +36,7 @@ func TestLatestStateIsToldWithOlderUpdates(t *testing.T) {
 	c := r.launch("t1")
 	r.container(containerizer.Started{ID: c, Pid: 42})
 	r.exited(c, 0)
-	r.expect("append", "cancel cleanup")
+	r.expect("append", "cancel cleanup", "destroy")
 	r.pass(10 * time.Second)
 	u := r.did[0].(SendMaster).Msg.GetUpdate()
 	if s := statusIn(r.did[0]); s.GetState() != mesos.TaskState_TASK_STARTING || u.LatestState != int32(mesos.TaskState_TASK_FINISHED) {

@@ -28,7 +28,8 @@ type world struct {
 	id     string // what was synced
 
 	containers map[string]*simContainer
-	pending    []Event // answers on their way
+	statuses   map[string]int // wait statuses of those that have ended
+	pending    []Event        // answers on their way
 
 	conns     int
 	connected bool // the agent's connection is up
@@ -74,7 +75,7 @@ type simTask struct {
 func newWorld(t failer, seed uint64) *world {
 	w := &world{
 		t: t, cfg: testConfig(t), now: clock.Time{Wall: testStart, Mono: time.Hour}, values: map[string][]byte{},
-		containers: map[string]*simContainer{}, tasks: map[string]*simTask{}, crashAfter: -1,
+		containers: map[string]*simContainer{}, statuses: map[string]int{}, tasks: map[string]*simTask{}, crashAfter: -1,
 	}
 	w.cfg.Random = rand.New(rand.NewPCG(seed, 1))
 	w.restart()
@@ -94,12 +95,8 @@ func (w *world) restart() {
 	var events []Event
 	for _, id := range sortedKeys(w.containers) {
 		c := w.containers[id]
-		if c.cleaned {
-			delete(w.containers, id)
-			continue
-		}
 		r := containerizer.Recovered{ID: id, State: c.state, WaitStatus: c.status, Known: true}
-		if c.ended {
+		if c.ended && c.state == containerizer.Running {
 			r.State = containerizer.Ended
 		}
 		if c.ended || c.state == containerizer.Unstarted {
@@ -157,7 +154,11 @@ func (w *world) do(effect Effect) {
 	case Kill:
 		w.signal(w.containers[e.Container], e.Signal)
 	case Destroy:
-		if c := w.containers[e.Container]; c != nil && !c.ended {
+		switch c := w.containers[e.Container]; {
+		case c == nil:
+		case c.ended:
+			delete(w.containers, c.id) // nobody will ask for it any more
+		default:
 			c.doomed = true
 		}
 	}
@@ -353,20 +354,19 @@ func rank(s mesos.TaskState) int {
 
 // checkEnd compares a terminal update with how the container ended.
 func (w *world) checkEnd(t *simTask, s *mesos.TaskStatus) {
+	if s.GetReason() == mesos.TaskStatus_REASON_EXECUTOR_TERMINATED {
+		w.t.Fatalf("task %s: its container's end was forgotten: %v", t.id, s)
+	}
 	if !terminal(s.GetState()) || s.GetSource() != mesos.TaskStatus_SOURCE_EXECUTOR {
 		return
 	}
 	killed := !t.deadline.IsZero() || s.GetReason() == mesos.TaskStatus_REASON_MAX_COMPLETION_TIME_REACHED
-	c := w.containers[t.container]
-	switch {
-	case c == nil || killed:
-	case !c.ended:
-		w.t.Fatalf("task %s ended before its container: %v", t.id, s)
-	case (c.status == 0) != (s.GetState() == mesos.TaskState_TASK_FINISHED):
-		w.t.Fatalf("task %s exited with wait status %d: %v", t.id, c.status, s)
+	status, ended := w.statuses[t.container]
+	if !ended || s.GetMessage() != "Command "+describeWait(status) {
+		w.t.Fatalf("task %s exited (%t) with wait status %d: %v", t.id, ended, status, s)
 	}
-	if s.GetMessage() != "Command "+describeWait(0) && s.GetState() == mesos.TaskState_TASK_FINISHED {
-		w.t.Fatalf("message %q", s.GetMessage())
+	if !killed && (status == 0) != (s.GetState() == mesos.TaskState_TASK_FINISHED) {
+		w.t.Fatalf("task %s exited with wait status %d: %v", t.id, status, s)
 	}
 }
 
@@ -424,7 +424,7 @@ func (w *world) advance(c *simContainer, status int) {
 		} else if c.doomed {
 			status = int(syscall.SIGKILL)
 		}
-		c.ended, c.status = true, status
+		c.ended, c.status, w.statuses[c.id] = true, status, status
 		w.step(ContainerEvent{Event: containerizer.Exited{ID: c.id, WaitStatus: status, Known: true}})
 	}
 }

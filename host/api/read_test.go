@@ -383,6 +383,8 @@ func TestPages(t *testing.T) {
 		{"/version?jsonp=alert(1)", 400, "text/plain; charset=utf-8", "Invalid 'jsonp': expecting the name of a function"},
 		{"/system/stats.json", 200, "application/json", ""},
 		{"/flags", 200, "application/json", `{"flags":{"port":"5050"}}`},
+		{"/weights", 501, "text/plain; charset=utf-8", "This release does not implement /weights"},
+		{"/create-volumes", 405, "text/plain; charset=utf-8", "405 Method Not Allowed. Expecting one of { 'POST' }, but received 'GET'."},
 		{"/api/v1/", 405, "text/plain; charset=utf-8", "405 Method Not Allowed. Expecting one of { 'POST' }, but received 'GET'."},
 	} {
 		resp, body := c.do(t, "GET", tt.path, "")

@@ -20,8 +20,6 @@ const (
 	refuse = 5.0
 	// killTime is how long Run waits, beyond a task's own grace, for a task to end that it has asked to.
 	killTime = 30 * time.Second
-	// unit is what amounts are multiples of; what is less is from adding in binary.
-	unit = 0.001
 	// resubscribePause is between attempts to reach a master that has gone.
 	resubscribePause = 500 * time.Millisecond
 )
@@ -285,22 +283,4 @@ func (r *runner) farewell(ctx context.Context) {
 // grace is how long the task may take to end once it is killed.
 func (r *runner) grace() time.Duration {
 	return time.Duration(r.job.Task.GetKillPolicy().GetGracePeriod().GetNanoseconds())
-}
-
-// fits tells whether an offer has all that is wanted, in unreserved scalars.
-func fits(want, offered []*mesos.Resource) bool {
-	have := map[string]float64{}
-	for _, r := range offered {
-		reserved := len(r.GetReservations()) > 0 || r.GetReservation() != nil || r.Role != nil && r.GetRole() != "*"
-		if r.GetType() == mesos.Value_SCALAR && !reserved && r.GetDisk() == nil && r.GetRevocable() == nil {
-			have[r.GetName()] += r.GetScalar().GetValue()
-		}
-	}
-	for _, r := range want {
-		have[r.GetName()] -= r.GetScalar().GetValue()
-		if have[r.GetName()] < -unit/2 {
-			return false
-		}
-	}
-	return true
 }

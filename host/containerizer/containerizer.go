@@ -33,7 +33,9 @@ type Containerizer interface {
 	// ErrUnknownContainer when there is none, or none yet.
 	Kill(ctx context.Context, id string, signal syscall.Signal) error
 	// Destroy kills whatever is in the container and returns at once; Exited (or Failed, when it was still
-	// being launched) and Cleaned follow. Destroying an unknown container does nothing.
+	// being launched) and Cleaned follow. Destroying a container that has ended, or failed, says that its end
+	// has been taken note of: only then is its checkpoint deleted, so that until then Recover would tell of it.
+	// Destroying an unknown container does nothing.
 	Destroy(ctx context.Context, id string)
 	// Update gives a running container other resources and limits.
 	Update(ctx context.Context, id string, resources resource.Resources, limits map[string]resource.Limit) error
@@ -222,7 +224,7 @@ type Exited struct {
 	Known      bool // false when the init was killed and left no status
 }
 
-// Cleaned tells that nothing is left of the container but its sandbox.
+// Cleaned tells that nothing is left of the container but its sandbox, and its checkpoint until Destroy.
 type Cleaned struct {
 	ID string
 	// Err is what could not be removed. It is tried again at the next Recover.

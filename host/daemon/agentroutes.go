@@ -2,39 +2,31 @@ package daemon
 
 import (
 	"context"
+	"net/http"
 	"time"
 
 	"github.com/mezzo-cluster/mezzo/host/access"
-	"github.com/mezzo-cluster/mezzo/host/api/about"
+	"github.com/mezzo-cluster/mezzo/host/api"
 	"github.com/mezzo-cluster/mezzo/host/api/agentapi"
-	"github.com/mezzo-cluster/mezzo/host/api/endpoint"
-	"github.com/mezzo-cluster/mezzo/host/api/metrics"
 )
 
-// routes are an agent's endpoints.
-func (a *agentDaemon) routes() (*endpoint.Mux, error) {
+// routes makes the agent's API.
+func (a *agentDaemon) routes() (http.Handler, error) {
 	auth, err := authenticator(a.conf.Authentication)
 	if err != nil {
 		return nil, err
-	}
-	snapshot := metrics.NewSnapshot(a.metrics)
-	daemon := &about.Daemon{
-		Name: "agent", Realm: agentapi.RealmRead, Control: a.control, Problems: problems(a.plugins, a.recovering), Started: a.started,
-		Flags: flags(a.conf), Metrics: snapshot, Prometheus: prometheusHandler(a.plugins, snapshot, a.measured),
 	}
 	plugins := &pluginAPI{
 		options: a.Options, host: a.plugins, dir: a.conf.PluginDir, control: a.control, audit: access.NewAuditor(a.Log),
 		read: agentapi.RealmRead, write: agentapi.RealmWrite,
 	}
-	mux := endpoint.NewMux(auth, "slave(1)")
-	mux.Handle(daemon.Routes()...)
-	mux.Handle(agentapi.New(agentapi.Config{Agent: a, Control: a.control, About: daemon}).Routes()...)
-	mux.Handle(plugins.routes()...)
-	mux.Handle(
-		endpoint.Route{Path: "/", Exact: true, Handler: daemon.Help(mux.Paths)},
-		endpoint.Route{Path: "/help", Handler: daemon.Help(mux.Paths)},
-	)
-	return mux, nil
+	return api.NewAgent(api.AgentConfig{
+		Common: api.Common{
+			Authenticator: auth, Control: a.control, Problems: problems(a.plugins, a.recovering), Flags: flags(a.conf), Started: a.started,
+			Registry: prometheusRegistry(a.plugins, a.measured), Extra: plugins.routes(), Log: a.Log,
+		},
+		Agent: a,
+	}), nil
 }
 
 func (a *agentDaemon) recovering() []string {
@@ -42,17 +34,6 @@ func (a *agentDaemon) recovering() []string {
 		return []string{"the agent is recovering"}
 	}
 	return nil
-}
-
-// metrics adds the agent's own to a snapshot.
-func (a *agentDaemon) metrics(into map[string]float64) {
-	s := a.State()
-	if s == nil {
-		return
-	}
-	for name, v := range s.Metrics(time.Now()) {
-		into[name] = v
-	}
 }
 
 // sleep waits, and reports false if ctx ended first.

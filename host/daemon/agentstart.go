@@ -78,10 +78,14 @@ func (a *agentDaemon) newContainerizer() (containerizer.Containerizer, error) {
 			Executor: variables(a.conf.ExecutorEnvironmentVariables),
 		},
 	}
-	if a.conf.Launcher == "posix" || a.conf.Launcher == "" && (runtime.GOOS != "linux" || os.Geteuid() != 0) {
-		return posix.New(c)
+	if a.conf.Launcher == "linux" || a.conf.Launcher == "" && runtime.GOOS == "linux" && os.Geteuid() == 0 {
+		return newLinux(c)
 	}
-	return newLinux(c)
+	l, err := posix.New(c)
+	if err != nil {
+		return nil, err
+	}
+	return l, nil
 }
 
 func variables(m map[string]string) []containerizer.Variable {

@@ -50,7 +50,7 @@ type webServer struct {
 }
 
 // serveHTTP begins to serve. An error of the listener comes out of failed.
-func serveHTTP(l net.Listener, mux *endpoint.Mux, measured *metrics.HTTP, conf *config.TLS, log *slog.Logger) (*webServer, error) {
+func serveHTTP(l net.Listener, api http.Handler, measured *metrics.HTTP, conf *config.TLS, log *slog.Logger) (*webServer, error) {
 	settings, err := serverTLS(conf)
 	if err != nil {
 		return nil, err
@@ -61,7 +61,7 @@ func serveHTTP(l net.Listener, mux *endpoint.Mux, measured *metrics.HTTP, conf *
 	base, cancel := context.WithCancel(context.Background())
 	limits := endpoint.DefaultLimits()
 	name, _ := hostname("")
-	handler := endpoint.Guard(measured.Wrap(mux), limits, isLoopback(l), name)
+	handler := endpoint.Guard(measured.Wrap(api), limits, isLoopback(l), name)
 	s := &webServer{server: endpoint.NewServer(base, handler, limits, log), cancel: cancel, failed: make(chan error, 1)}
 	go func() {
 		if err := s.server.Serve(l); !errors.Is(err, http.ErrServerClosed) {

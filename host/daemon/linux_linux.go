@@ -7,4 +7,10 @@ import (
 )
 
 // newLinux returns the containerizer that isolates by namespaces.
-func newLinux(c launcher.Config) (containerizer.Containerizer, error) { return linux.New(c) }
+func newLinux(c launcher.Config) (containerizer.Containerizer, error) {
+	l, err := linux.New(c)
+	if err != nil {
+		return nil, err
+	}
+	return l, nil
+}

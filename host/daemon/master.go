@@ -11,10 +11,10 @@ import (
 	"time"
 
 	"github.com/mezzo-cluster/mezzo/host/access"
+	"github.com/mezzo-cluster/mezzo/host/api"
 	"github.com/mezzo-cluster/mezzo/host/api/answer"
 	"github.com/mezzo-cluster/mezzo/host/api/endpoint"
 	"github.com/mezzo-cluster/mezzo/host/api/metrics"
-	apischeduler "github.com/mezzo-cluster/mezzo/host/api/scheduler"
 	"github.com/mezzo-cluster/mezzo/host/config"
 	"github.com/mezzo-cluster/mezzo/host/link"
 	"github.com/mezzo-cluster/mezzo/host/master"
@@ -39,7 +39,7 @@ type masterDaemon struct {
 	store      *raftstore.Store
 	link       *link.Server
 	linkErr    chan error
-	schedulers *apischeduler.Endpoint
+	api        *api.Master
 	web        *webServer
 	measured   *metrics.HTTP
 
@@ -123,11 +123,10 @@ func advertised(configured string, l net.Listener) string {
 // run serves until ctx ends or something fails, and closes everything.
 func (m *masterDaemon) run(ctx context.Context) (err error) {
 	defer func() { err = errors.Join(err, m.close()) }()
-	mux, err := m.routes()
-	if err != nil {
+	if err := m.routes(); err != nil {
 		return err
 	}
-	if m.web, err = serveHTTP(m.listener, mux, m.measured, m.conf.TLS, m.Log); err != nil {
+	if m.web, err = serveHTTP(m.listener, m.api, m.measured, m.conf.TLS, m.Log); err != nil {
 		return err
 	}
 	watching, stop := context.WithCancel(ctx)

@@ -1,11 +1,8 @@
 package daemon
 
 import (
-	"net/http"
-
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
-	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/mezzo-cluster/mezzo/host/api/metrics"
 	"github.com/mezzo-cluster/mezzo/host/pluginhost"
@@ -66,11 +63,11 @@ func (c *pluginCollector) Collect(ch chan<- prometheus.Metric) {
 	}
 }
 
-// prometheusHandler serves everything that is measured in the daemon.
-func prometheusHandler(h *pluginhost.Host, snapshot *metrics.Snapshot, web *metrics.HTTP) http.Handler {
+// prometheusRegistry holds what is measured in the daemon besides what Mesos has names for.
+func prometheusRegistry(h *pluginhost.Host, web *metrics.HTTP) *prometheus.Registry {
 	r := prometheus.NewRegistry()
 	r.MustRegister(
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
-		newPluginCollector(h), metrics.NewCollector(snapshot), web)
-	return promhttp.HandlerFor(r, promhttp.HandlerOpts{})
+		newPluginCollector(h), web)
+	return r
 }

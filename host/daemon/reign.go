@@ -57,7 +57,7 @@ func (m *masterDaemon) newReign(l raftstore.Leadership) (*reign, error) {
 	}, l.State, now())
 	r.timers = newTimers(func(id master.TimerID) { r.loop.Post(master.TimerFired{ID: id}) })
 	executor := effect.NewMasterExecutor(effect.MasterPorts{
-		Schedulers: m.schedulers.Streams(), Agents: agentPort{m}, Registry: registryPort{r}, Allocator: allocatorPort{r},
+		Schedulers: m.api.Streams(), Agents: agentPort{m}, Registry: registryPort{r}, Allocator: allocatorPort{r},
 		Timers: r.timers, Replies: m.replies, Log: m.Log,
 	})
 	r.loop = effect.NewLoop(machine, now, executor.Run, nil)

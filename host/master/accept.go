@@ -2,7 +2,6 @@ package master
 
 import (
 	"errors"
-	"fmt"
 	"log/slog"
 	"slices"
 
@@ -78,10 +77,10 @@ func (m *Master) checkOffers(f *Framework, ids []*mesos.OfferID) ([]*Offer, erro
 		o, _ := m.s.offers.get(id.GetValue())
 		switch {
 		case o == nil || o.Framework != f.ID:
-			wrong = errors.Join(wrong, fmt.Errorf("Offer %s is no longer valid", id.GetValue())) //nolint:staticcheck // Mesos's words
+			wrong = errors.Join(wrong, mesosErrorf("Offer %s is no longer valid", id.GetValue()))
 			continue
 		case slices.Contains(held, o):
-			wrong = errors.Join(wrong, fmt.Errorf("Duplicate offer %s in offer list", o.ID)) //nolint:staticcheck // as above
+			wrong = errors.Join(wrong, mesosErrorf("Duplicate offer %s in offer list", o.ID))
 			continue
 		}
 		held = append(held, o)
@@ -90,15 +89,15 @@ func (m *Master) checkOffers(f *Framework, ids []*mesos.OfferID) ([]*Offer, erro
 		return held, wrong
 	}
 	if len(held) == 0 {
-		return nil, errors.New("No offers specified") //nolint:staticcheck // Mesos's words
+		return nil, mesosErrorf("No offers specified")
 	}
 	for _, o := range held[1:] {
 		if o.Agent != held[0].Agent {
-			return held, fmt.Errorf("Aggregated offers must belong to one single agent. Offer %s uses agent %s and offer %s uses agent %s", //nolint:staticcheck // Mesos's words
+			return held, mesosErrorf("Aggregated offers must belong to one single agent. Offer %s uses agent %s and offer %s uses agent %s",
 				held[0].ID, held[0].Agent, o.ID, o.Agent)
 		}
 		if o.Role != held[0].Role {
-			return held, fmt.Errorf("Aggregated offers must be allocated to the same role. Offer %s uses role '%s' and offer %s uses role '%s'", //nolint:staticcheck // Mesos's words
+			return held, mesosErrorf("Aggregated offers must be allocated to the same role. Offer %s uses role '%s' and offer %s uses role '%s'",
 				held[0].ID, held[0].Role, o.ID, o.Role)
 		}
 	}

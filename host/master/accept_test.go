@@ -80,7 +80,7 @@ func TestOfferFormats(t *testing.T) {
 	modern := framework("modern", multiRole, refinement)
 	modern.Roles = []string{"eng"}
 	old := framework("old")
-	old.Role = proto.String("eng")
+	old.Role = proto.String("eng") //nolint:staticcheck // what frameworks without MULTI_ROLE have
 	for name, f := range map[string]*mesos.FrameworkInfo{"modern": modern, "old": old} {
 		stream, id := r.subscribe(f)
 		offer := r.mustOffer(id, "eng", agent, "cpus(eng):1;mem:10")
@@ -199,9 +199,7 @@ func TestOperationsOfLaterReleases(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	_, agent := r.agent("h1")
-	stream, id := r.subscribe(framework("x", multiRole))
-	_ = stream
-	stream, id = r.subscribe(framework("y"))
+	stream, id := r.subscribe(framework("x"))
 	ops := []*mesos.Offer_Operation{
 		{Type: mesos.Offer_Operation_RESERVE.Enum(), Reserve: &mesos.Offer_Operation_Reserve{}},
 		{Type: mesos.Offer_Operation_CREATE.Enum(), Id: &mesos.OperationID{Value: proto.String("op-1")}, Create: &mesos.Offer_Operation_Create{}},

@@ -67,6 +67,9 @@ func (m *Master) readmit(a *Agent, r *registration) {
 // describeAgent gives an agent a new description.
 func (m *Master) describeAgent(a *Agent, r *registration) {
 	info := r.info
+	if m.addresses[a.HTTPAddress] == a.ID {
+		delete(m.addresses, a.HTTPAddress)
+	}
 	a.Encoded, a.Hostname, a.Port = r.encoded, info.GetHostname(), info.GetPort()
 	a.Version, a.Instance, a.Principal = r.version, r.instance, r.principal
 	a.HTTPAddress, a.Capabilities, a.Total = r.http, r.caps, r.resources

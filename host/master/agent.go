@@ -1,7 +1,6 @@
 package master
 
 import (
-	"slices"
 	"strings"
 	"time"
 
@@ -103,14 +102,6 @@ func (a *Agent) sum(part func(*Use) resource.Resources) resource.Resources {
 }
 
 func compareUse(u Use, framework string) int { return strings.Compare(u.Framework, framework) }
-
-// use is what a framework has of the agent, the zero Use for nothing.
-func (a *Agent) use(framework string) Use {
-	if i, found := slices.BinarySearchFunc(a.Uses, framework, compareUse); found {
-		return a.Uses[i]
-	}
-	return Use{Framework: framework}
-}
 
 // RecoveredAgent is an agent that the registry has as admitted and that has not come back to this master yet.
 type RecoveredAgent struct {

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/mezzo-cluster/mezzo/host/link/linkv1"
+	"github.com/mezzo-cluster/mezzo/host/mutant"
 	"github.com/mezzo-cluster/mezzo/host/registry"
 	"github.com/mezzo-cluster/mezzo/sdk/allocator"
 	mesos "github.com/mezzo-cluster/mezzo/sdk/mesos/v1"
@@ -74,7 +75,7 @@ func (m *Master) disconnect(a *Agent) {
 	m.info("agent disconnected", slog.String("agent", a.ID))
 	a.Connected, a.Active, a.Conn = false, false, ""
 	m.emit(CancelTimer{ID: TimerID{Kind: TimerPing, Key: a.ID}})
-	m.returnOffers(m.offersOn[a.ID], true)
+	m.returnOffers(m.offersOn[a.ID], !mutant.OfferNotRescinded)
 	m.updateAllocator(allocator.AgentChanged{Agent: a.forAllocator(m.s.region)})
 	m.loseUncheckpointed(a)
 	a.reregisterAt = m.now.Mono + m.cfg.ReregisterTimeout
@@ -138,6 +139,9 @@ func (m *Master) markUnreachable(id string) {
 		a.leaving = becomingUnreachable
 	}
 	at := m.now.Wall
+	if mutant.UnreachableBeforeCommit {
+		m.becomeUnreachable(id, at)
+	}
 	m.commit(commit{kind: commitUnreachable, agent: id, at: at}, registry.MarkUnreachable{ID: id, At: at})
 }
 
@@ -172,7 +176,7 @@ func (m *Master) becomeUnreachable(id string, at time.Time) {
 		f, _ := m.s.frameworks.get(ref.framework)
 		t := m.editTask(ref)
 		switch {
-		case f == nil:
+		case f == nil, t.freed && mutant.EndForgotten:
 			m.completeTask(t)
 		case t.freed:
 			// Its end is not acknowledged: the agent will tell of it again when it is back.

@@ -20,7 +20,6 @@ type discard struct {
 	stream StreamID
 	agents []string
 	conns  []ConnID
-	offers []string
 	n      uint64
 }
 

@@ -249,7 +249,9 @@ func TestTaskParts(t *testing.T) {
 		}
 	}
 	limit := func(name string, value float64) func(*mesos.TaskInfo) {
-		return func(i *mesos.TaskInfo) { i.Limits = map[string]*mesos.Value_Scalar{name: {Value: proto.Float64(value)}} }
+		return func(i *mesos.TaskInfo) {
+			i.Limits = map[string]*mesos.Value_Scalar{name: {Value: proto.Float64(value)}}
+		}
 	}
 	cases := map[string]struct {
 		change func(*mesos.TaskInfo)
@@ -308,7 +310,7 @@ func TestTaskParts(t *testing.T) {
 		"both kinds": {func(i *mesos.TaskInfo) {
 			i.Executor = &mesos.ExecutorInfo{ExecutorId: &mesos.ExecutorID{Value: proto.String("e")}}
 		}, "at least one (but not both)"},
-		"long id": {func(i *mesos.TaskInfo) { i.TaskId = taskID(strings.Repeat("x", 256)) }, "greater than 255 characters"},
+		"long id":   {func(i *mesos.TaskInfo) { i.TaskId = taskID(strings.Repeat("x", 256)) }, "greater than 255 characters"},
 		"operation": {func(i *mesos.TaskInfo) { i.Name = proto.String("operation") }, "cannot be set on LAUNCH"},
 	}
 	for name, c := range cases {
@@ -409,7 +411,7 @@ func TestStateNeverChanges(t *testing.T) {
 	if got := old.Framework(id); got == nil || got.TasksByState != f.TasksByState || !got.Connected || old.offers.len() != 0 {
 		t.Fatalf("framework became %+v", got)
 	}
-	if r.m.State() != r.m.State() {
+	if first := r.m.State(); first != r.m.State() {
 		t.Fatal("two reads of one state differ")
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/mezzo-cluster/mezzo/host/mutant"
 	"github.com/mezzo-cluster/mezzo/sdk/allocator"
 	mesos "github.com/mezzo-cluster/mezzo/sdk/mesos/v1"
 	"github.com/mezzo-cluster/mezzo/sdk/mesos/v1/scheduler"
@@ -86,6 +87,9 @@ func (m *Master) accept(p *allocator.Allocation) (o *Offer, refused string) {
 	}
 	m.nextOffer++
 	agent.offer(o.Framework, o.Resources)
+	if mutant.DoubleOffer {
+		agent.Free = sumOf(agent.Free, o.Resources.Unallocate())
+	}
 	m.s.offers.set(o.ID, o)
 	addTo(m.offersOn, o.Agent, o.ID)
 	addTo(m.offersOf, o.Framework, o.ID)

@@ -8,6 +8,7 @@ import (
 	"net"
 
 	"github.com/mezzo-cluster/mezzo/host/link/linkv1"
+	"github.com/mezzo-cluster/mezzo/host/mutant"
 	"github.com/mezzo-cluster/mezzo/host/registry"
 	mesos "github.com/mezzo-cluster/mezzo/sdk/mesos/v1"
 	"github.com/mezzo-cluster/mezzo/sdk/resource"
@@ -137,6 +138,9 @@ func (m *Master) registerNew(r *registration) {
 	}
 	r.info.Id = &mesos.AgentID{Value: proto.String(id)}
 	r.encoded = encode(r.info)
+	if mutant.RegisteredBeforeCommit {
+		m.admit(id, r)
+	}
 	m.commit(commit{kind: commitAdmit, agent: id, reg: r}, registry.AdmitAgent{ID: id, Info: r.encoded})
 }
 
@@ -144,7 +148,7 @@ func (m *Master) registerNew(r *registration) {
 // work directory.
 func (m *Master) displace(http string) {
 	id, known := m.addresses[http]
-	if a, _ := m.s.agents.get(id); known && http != "" && a != nil && !a.Connected {
+	if a, _ := m.s.agents.get(id); known && http != "" && a != nil && !a.Connected && a.HTTPAddress == http {
 		m.leave(id, commitReplace, registry.RemoveAgent{ID: id})
 	}
 }
@@ -214,6 +218,6 @@ func differentHost(a, b string) bool {
 func (m *Master) welcomeBack(a *Agent, again bool) {
 	m.tell(a, &linkv1.ToAgent{Body: &linkv1.ToAgent_Registered{Registered: &linkv1.Registered{
 		AgentId: a.ID, Reregistered: again, PingIntervalNanoseconds: m.cfg.PingInterval.Nanoseconds(),
-		MaxMissedPings: int32(m.cfg.MaxMissedPings), //nolint:gosec // a handful
+		MaxMissedPings: int32(m.cfg.MaxMissedPings),
 	}}})
 }

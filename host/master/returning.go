@@ -5,6 +5,7 @@ import (
 	"strconv"
 
 	"github.com/mezzo-cluster/mezzo/host/link/linkv1"
+	"github.com/mezzo-cluster/mezzo/host/mutant"
 	mesos "github.com/mezzo-cluster/mezzo/sdk/mesos/v1"
 	"google.golang.org/protobuf/proto"
 )
@@ -23,7 +24,7 @@ func (m *Master) settleTasks(a *Agent, r *registration) {
 		t := m.editTask(ref)
 		if lt := reported[ref]; lt != nil {
 			m.settleTask(a, f, t, lt)
-		} else {
+		} else if !mutant.LaunchLost {
 			m.missingTask(f, t)
 		}
 	}

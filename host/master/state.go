@@ -24,12 +24,11 @@ type State struct {
 	unreachT    tree[*Task]  // by taskKey
 	offers      tree[*Offer] // by id
 
-	counters   *Counters
-	allocator  AllocatorStatus
-	sequence   uint64
-	region     string
-	stepped    time.Time
-	recovering bool
+	counters  *Counters
+	allocator AllocatorStatus
+	sequence  uint64
+	region    string
+	stepped   time.Time
 }
 
 // Leader says who the master is.

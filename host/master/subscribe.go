@@ -144,7 +144,7 @@ func forSchedulers(info *mesos.MasterInfo) *mesos.MasterInfo {
 	if info == nil {
 		return nil
 	}
-	out := proto.Clone(info).(*mesos.MasterInfo) //nolint:forcetypeassert // a clone has its type
+	out := proto.Clone(info).(*mesos.MasterInfo)
 	out.Capabilities = slices.DeleteFunc(out.Capabilities, func(c *mesos.MasterInfo_Capability) bool {
 		return c.GetType() > mesos.MasterInfo_Capability_AGENT_DRAINING
 	})

@@ -37,6 +37,13 @@ func TestSubscribe(t *testing.T) {
 	}
 }
 
+// withRole is a framework with the field that those without MULTI_ROLE have.
+func withRole(role string, caps ...mesos.FrameworkInfo_Capability_Type) *mesos.FrameworkInfo {
+	info := framework("x", caps...)
+	info.Role = proto.String(role) //nolint:staticcheck // see above
+	return info
+}
+
 func TestSubscribeRefused(t *testing.T) {
 	t.Parallel()
 	with := func(change func(*mesos.FrameworkInfo), caps ...mesos.FrameworkInfo_Capability_Type) *mesos.FrameworkInfo {
@@ -49,15 +56,15 @@ func TestSubscribeRefused(t *testing.T) {
 		want string
 	}{
 		"white space": {
-			Subscribe{Info: with(func(i *mesos.FrameworkInfo) { i.Role = proto.String("a b") })},
+			Subscribe{Info: withRole("a b")},
 			"'FrameworkInfo.role' is not a valid role: Role component 'a b' is invalid because it contains backspace or whitespace",
 		},
 		"dash": {
-			Subscribe{Info: with(func(i *mesos.FrameworkInfo) { i.Role = proto.String("-x") })},
+			Subscribe{Info: withRole("-x")},
 			"'FrameworkInfo.role' is not a valid role: Role component '-x' is invalid because it starts with a dash",
 		},
 		"dot": {
-			Subscribe{Info: with(func(i *mesos.FrameworkInfo) { i.Role = proto.String(".") })},
+			Subscribe{Info: withRole(".")},
 			"'FrameworkInfo.role' is not a valid role: Role '.' cannot include '.' as a component",
 		},
 		"duplicate roles": {
@@ -65,7 +72,7 @@ func TestSubscribeRefused(t *testing.T) {
 			"'FrameworkInfo.roles' contains duplicate items: { a }",
 		},
 		"role with the capability": {
-			Subscribe{Info: with(func(i *mesos.FrameworkInfo) { i.Role = proto.String("a") }, multiRole)},
+			Subscribe{Info: withRole("a", multiRole)},
 			"'FrameworkInfo.role' must not be set when the framework is MULTI_ROLE capable",
 		},
 		"roles without the capability": {
@@ -86,7 +93,7 @@ func TestSubscribeRefused(t *testing.T) {
 		},
 		"denied": {Subscribe{Info: framework("x"), Denied: "Not authorized to use role '*'"}, "Not authorized to use role '*'"},
 		"role not allowed": {
-			Subscribe{Info: with(func(i *mesos.FrameworkInfo) { i.Role = proto.String("other") })},
+			Subscribe{Info: withRole("other")},
 			"Roles { other } are not present in the master's --roles",
 		},
 		"root": {

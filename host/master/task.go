@@ -67,7 +67,7 @@ func (t *Task) Statuses() []*mesos.TaskStatus {
 // nextStatus splits off the first of a task's encoded statuses.
 func nextStatus(b []byte) (one, rest []byte) {
 	n, w := binary.Uvarint(b)
-	return b[w : w+int(n)], b[w+int(n):] //nolint:gosec // written by appendStatus
+	return b[w : w+int(n)], b[w+int(n):]
 }
 
 func mustDecodePartial(data []byte, into proto.Message) {

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/mezzo-cluster/mezzo/host/mutant"
 	"github.com/mezzo-cluster/mezzo/sdk/allocator"
 	mesos "github.com/mezzo-cluster/mezzo/sdk/mesos/v1"
 	"github.com/mezzo-cluster/mezzo/sdk/mesos/v1/scheduler"
@@ -59,7 +60,9 @@ func (m *Master) setState(t *Task, state mesos.TaskState, why *mesos.TaskStatus)
 		return
 	}
 	m.countEnd(state, why)
-	m.freeTask(t)
+	if !mutant.FreedOnAcknowledgement {
+		m.freeTask(t)
+	}
 }
 
 // countEnd counts a task that ended.
@@ -83,7 +86,7 @@ func (m *Master) freeTask(t *Task) {
 		return // gone, with all its books
 	}
 	a.free(t.Framework, t.Resources)
-	if !t.Resources.IsEmpty() {
+	if !t.Resources.IsEmpty() && !mutant.AllocatorNotTold {
 		m.updateAllocator(allocator.Recovered{Framework: t.Framework, Agent: t.Agent, Resources: t.Resources})
 	}
 }

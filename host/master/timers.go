@@ -90,10 +90,15 @@ func (m *Master) outdated(entries *tree[time.Time]) []string {
 		at time.Time
 	}
 	var all []entry
+	due := entries.len() > m.cfg.RegistryMaxCount
 	for id, at := range entries.pairs() {
 		if _, busy := m.busy[id]; !busy {
 			all = append(all, entry{id, at})
+			due = due || m.now.Wall.Sub(at) > m.cfg.RegistryMaxAge
 		}
+	}
+	if !due {
+		return nil
 	}
 	slices.SortFunc(all, func(a, b entry) int { return cmp.Or(a.at.Compare(b.at), cmp.Compare(a.id, b.id)) })
 	var old []string

@@ -14,8 +14,9 @@ import (
 	"github.com/mezzo-cluster/mezzo/sdk/resource"
 )
 
-// The texts of this file are Mesos's: frameworks and their operators know them. Those that begin with a quoted
-// field or a capital letter are meant to.
+// mesosErrorf is an error that frameworks are told of, as Mesos puts it or would: they and their operators know
+// the texts, which begin with a capital letter as often as not.
+func mesosErrorf(format string, args ...any) error { return fmt.Errorf(format, args...) }
 
 // checkSubscription says why a subscription is refused, or compiles what the allocator gets of it.
 func (m *Master) checkSubscription(ev Subscribe) (allocatorParts, error) {
@@ -26,7 +27,7 @@ func (m *Master) checkSubscription(ev Subscribe) (allocatorParts, error) {
 		}
 	}
 	if m.completedFramework(id) {
-		return allocatorParts{}, errors.New("Framework has been removed") //nolint:staticcheck // Mesos's words
+		return allocatorParts{}, mesosErrorf("Framework has been removed")
 	}
 	parts, err := m.checkInfo(ev.Info, ev.Suppressed, ev.Constraints)
 	if err != nil {
@@ -59,11 +60,11 @@ func (m *Master) checkUpdate(f *Framework, info *mesos.FrameworkInfo, suppressed
 	case info.GetId().GetValue() != f.ID:
 		return parts, errors.New("'FrameworkInfo.id' cannot be changed")
 	case info.GetUser() != f.User:
-		return parts, fmt.Errorf(
-			"Updating 'FrameworkInfo.user' is unsupported; attempted to update from '%s' to '%s'", //nolint:staticcheck // Mesos's words
+		return parts, mesosErrorf(
+			"Updating 'FrameworkInfo.user' is unsupported; attempted to update from '%s' to '%s'",
 			f.User, info.GetUser())
 	case info.GetCheckpoint() != f.Checkpoint:
-		return parts, errors.New("Updating 'FrameworkInfo.checkpoint' is unsupported") //nolint:staticcheck // Mesos's words
+		return parts, mesosErrorf("Updating 'FrameworkInfo.checkpoint' is unsupported")
 	}
 	principal := info.GetPrincipal()
 	if principal == "" {
@@ -74,8 +75,8 @@ func (m *Master) checkUpdate(f *Framework, info *mesos.FrameworkInfo, suppressed
 
 func checkPrincipal(was, is string) error {
 	if was != is {
-		return fmt.Errorf(
-			"Updating 'FrameworkInfo.principal' is unsupported; attempted to update from '%s' to '%s'", //nolint:staticcheck // Mesos's words
+		return mesosErrorf(
+			"Updating 'FrameworkInfo.principal' is unsupported; attempted to update from '%s' to '%s'",
 			was, is)
 	}
 	return nil
@@ -97,7 +98,7 @@ func (m *Master) checkInfo(info *mesos.FrameworkInfo, suppressed []string,
 		return parts, err
 	}
 	if unknown := without(suppressed, roles); len(unknown) > 0 {
-		return parts, fmt.Errorf("Suppressed roles %s are not contained in the set of roles", braces(unknown)) //nolint:staticcheck // Mesos's words
+		return parts, mesosErrorf("Suppressed roles %s are not contained in the set of roles", braces(unknown))
 	}
 	least, err := leastOf(info)
 	if err != nil {
@@ -110,14 +111,14 @@ func (m *Master) checkInfo(info *mesos.FrameworkInfo, suppressed []string,
 // checkAllowed checks against what this master allows.
 func (m *Master) checkAllowed(info *mesos.FrameworkInfo, roles []string) error {
 	if m.cfg.NoRootSubmissions && info.GetUser() == "root" {
-		return errors.New("User 'root' is not allowed to run frameworks without '--root_submissions' set") //nolint:staticcheck // Mesos's words
+		return mesosErrorf("User 'root' is not allowed to run frameworks without '--root_submissions' set")
 	}
 	if len(m.cfg.Roles) == 0 {
 		return nil
 	}
 	allowed := append([]string{resource.DefaultRole}, m.cfg.Roles...)
 	if unknown := without(roles, allowed); len(unknown) > 0 {
-		return fmt.Errorf("Roles %s are not present in the master's --roles", braces(unknown)) //nolint:staticcheck // Mesos's words
+		return mesosErrorf("Roles %s are not present in the master's --roles", braces(unknown))
 	}
 	return nil
 }
@@ -152,7 +153,7 @@ const maxFailover = float64(math.MaxInt64) / float64(time.Second)
 
 func checkFailoverTimeout(info *mesos.FrameworkInfo) error {
 	if s := info.GetFailoverTimeout(); math.IsNaN(s) || math.Abs(s) >= maxFailover {
-		return fmt.Errorf("Invalid 'FrameworkInfo.failover_timeout': %v seconds", s) //nolint:staticcheck // Mesos's words
+		return mesosErrorf("Invalid 'FrameworkInfo.failover_timeout': %v seconds", s)
 	}
 	return nil
 }
@@ -191,9 +192,9 @@ const maxIDLength = 255
 func validateID(id string) error {
 	switch {
 	case id == "":
-		return errors.New("ID must not be empty") //nolint:staticcheck // Mesos's words
+		return mesosErrorf("ID must not be empty")
 	case len(id) > maxIDLength:
-		return fmt.Errorf("ID must not be greater than %d characters", maxIDLength) //nolint:staticcheck // Mesos's words
+		return mesosErrorf("ID must not be greater than %d characters", maxIDLength)
 	case id == "." || id == "..":
 		return fmt.Errorf("'%s' is disallowed", id)
 	}

@@ -1,8 +1,6 @@
 package master
 
 import (
-	"errors"
-	"fmt"
 	"maps"
 	"math"
 	"slices"
@@ -17,7 +15,7 @@ import (
 func (x *acceptance) checkTask(op *mesos.Offer_Operation, info *mesos.TaskInfo) (resource.Resources, error) {
 	var none resource.Resources
 	if op.GetId() != nil {
-		return none, errors.New("Operation id cannot be set on LAUNCH: its outcome is told by task statuses") //nolint:staticcheck // shown beside Mesos's own
+		return none, mesosErrorf("Operation id cannot be set on LAUNCH: its outcome is told by task statuses")
 	}
 	id := info.GetTaskId().GetValue()
 	if err := validateID(id); err != nil {
@@ -27,7 +25,7 @@ func (x *acceptance) checkTask(op *mesos.Offer_Operation, info *mesos.TaskInfo) 
 		return none, err
 	}
 	if agent := info.GetAgentId().GetValue(); agent != x.agent.ID {
-		return none, fmt.Errorf("Task uses invalid agent %s while agent %s is expected", agent, x.agent.ID) //nolint:staticcheck // Mesos's words
+		return none, mesosErrorf("Task uses invalid agent %s while agent %s is expected", agent, x.agent.ID)
 	}
 	if err := checkTaskParts(info); err != nil {
 		return none, err
@@ -36,14 +34,14 @@ func (x *acceptance) checkTask(op *mesos.Offer_Operation, info *mesos.TaskInfo) 
 		return none, err
 	}
 	if (info.GetCommand() == nil) == (info.GetExecutor() == nil) {
-		return none, errors.New("Task should have at least one (but not both) of CommandInfo or ExecutorInfo present") //nolint:staticcheck // Mesos's words
+		return none, mesosErrorf("Task should have at least one (but not both) of CommandInfo or ExecutorInfo present")
 	}
 	need, err := x.resourcesOf(info.GetResources())
 	if err != nil {
 		return none, err
 	}
 	if need.IsEmpty() {
-		return none, errors.New("Task uses no resources") //nolint:staticcheck // Mesos's words
+		return none, mesosErrorf("Task uses no resources")
 	}
 	all := need
 	if info.GetExecutor() != nil {
@@ -52,10 +50,10 @@ func (x *acceptance) checkTask(op *mesos.Offer_Operation, info *mesos.TaskInfo) 
 		}
 	}
 	if !x.left.Contains(all) {
-		return none, fmt.Errorf("Total resources %s required by task and its executor is more than available %s", all, x.left) //nolint:staticcheck // Mesos's words
+		return none, mesosErrorf("Total resources %s required by task and its executor is more than available %s", all, x.left)
 	}
 	if info.GetExecutor() != nil {
-		return none, errors.New("Task uses an executor, which agents of this release do not run: use a CommandInfo") //nolint:staticcheck // shown beside Mesos's own
+		return none, mesosErrorf("Task uses an executor, which agents of this release do not run: use a CommandInfo")
 	}
 	return need, nil
 }
@@ -64,10 +62,10 @@ func (x *acceptance) checkTask(op *mesos.Offer_Operation, info *mesos.TaskInfo) 
 func (x *acceptance) checkUnique(id string) error {
 	key := taskKey(x.f.ID, id)
 	if _, found := x.m.s.tasks.get(key); found {
-		return fmt.Errorf("Task has duplicate ID: %s", id) //nolint:staticcheck // Mesos's words
+		return mesosErrorf("Task has duplicate ID: %s", id)
 	}
 	if _, found := x.m.s.unreachT.get(key); found {
-		return fmt.Errorf("Task reuses the ID of an unreachable task: %s", id) //nolint:staticcheck // as above
+		return mesosErrorf("Task reuses the ID of an unreachable task: %s", id)
 	}
 	return nil
 }
@@ -87,9 +85,9 @@ func (x *acceptance) resourcesOf(in []*mesos.Resource) (resource.Resources, erro
 	for r := range out.All() {
 		switch {
 		case r.Role != "" && r.Role != x.role:
-			return none, fmt.Errorf("Resources must be allocated to the role '%s' of the offer, not to '%s'", x.role, r.Role) //nolint:staticcheck // as Mesos's
+			return none, mesosErrorf("Resources must be allocated to the role '%s' of the offer, not to '%s'", x.role, r.Role)
 		case r.IsPersistentVolume() && !r.Shared && seen[r.Disk.Persistence.ID]:
-			return none, fmt.Errorf("Task uses duplicate persistence ID %s", r.Disk.Persistence.ID) //nolint:staticcheck // as Mesos's
+			return none, mesosErrorf("Task uses duplicate persistence ID %s", r.Disk.Persistence.ID)
 		}
 		if r.IsPersistentVolume() {
 			seen[r.Disk.Persistence.ID] = true
@@ -101,29 +99,29 @@ func (x *acceptance) resourcesOf(in []*mesos.Resource) (resource.Resources, erro
 // checkTaskParts checks those parts of a task that need nothing else to be judged.
 func checkTaskParts(info *mesos.TaskInfo) error {
 	if g := info.GetKillPolicy().GetGracePeriod(); g.GetNanoseconds() < 0 {
-		return errors.New("Task's 'kill_policy.grace_period' must be non-negative") //nolint:staticcheck // Mesos's words
+		return mesosErrorf("Task's 'kill_policy.grace_period' must be non-negative")
 	}
 	if info.GetMaxCompletionTime().GetNanoseconds() < 0 {
-		return errors.New("Task's 'max_completion_time' must be non-negative") //nolint:staticcheck // as above
+		return mesosErrorf("Task's 'max_completion_time' must be non-negative")
 	}
 	if info.GetCheck() != nil {
 		if err := checkCheck(info.GetCheck()); err != nil {
-			return fmt.Errorf("Task uses invalid check: %w", err) //nolint:staticcheck // as above
+			return mesosErrorf("Task uses invalid check: %w", err)
 		}
 	}
 	if info.GetHealthCheck() != nil {
 		if err := checkHealthCheck(info.GetHealthCheck()); err != nil {
-			return fmt.Errorf("Task uses invalid health check: %w", err) //nolint:staticcheck // as above
+			return mesosErrorf("Task uses invalid health check: %w", err)
 		}
 	}
 	if info.GetCommand() != nil {
 		if err := checkCommand(info.GetCommand()); err != nil {
-			return fmt.Errorf("Task's 'CommandInfo' is invalid: %w", err) //nolint:staticcheck // as above
+			return mesosErrorf("Task's 'CommandInfo' is invalid: %w", err)
 		}
 	}
 	if info.GetContainer() != nil {
 		if err := checkContainer(info.GetContainer()); err != nil {
-			return fmt.Errorf("Task's 'ContainerInfo' is invalid: %w", err) //nolint:staticcheck // as above
+			return mesosErrorf("Task's 'ContainerInfo' is invalid: %w", err)
 		}
 	}
 	return nil
@@ -135,23 +133,23 @@ func (x *acceptance) checkLimits(info *mesos.TaskInfo, grouped bool) error {
 		return nil
 	}
 	if !slices.Contains(x.agent.Capabilities, mesos.AgentInfo_Capability_TASK_RESOURCE_LIMITS) {
-		return fmt.Errorf("Agent %s does not support resource limits", x.agent.ID) //nolint:staticcheck // as Mesos's
+		return mesosErrorf("Agent %s does not support resource limits", x.agent.ID)
 	}
 	if grouped && info.GetContainer().GetLinuxInfo().GetShareCgroups() {
-		return errors.New("Resource limits may only be set for tasks within a task group when 'share_cgroups' is false") //nolint:staticcheck // as Mesos's
+		return mesosErrorf("Resource limits may only be set for tasks within a task group when 'share_cgroups' is false")
 	}
 	for _, name := range slices.Sorted(maps.Keys(info.GetLimits())) {
 		limit := info.GetLimits()[name].GetValue()
 		request, asked := requestOf(info, name)
 		switch {
 		case name != "cpus" && name != "mem":
-			return fmt.Errorf("Resource limits are only supported for 'cpus' and 'mem', not for '%s'", name) //nolint:staticcheck // as Mesos's
+			return mesosErrorf("Resource limits are only supported for 'cpus' and 'mem', not for '%s'", name)
 		case math.IsNaN(limit):
-			return fmt.Errorf("The limit of '%s' is not a number", name) //nolint:staticcheck // as Mesos's
+			return mesosErrorf("The limit of '%s' is not a number", name)
 		case !asked:
-			return fmt.Errorf("When the limit of '%s' is set, so must be a request", name) //nolint:staticcheck // as Mesos's
+			return mesosErrorf("When the limit of '%s' is set, so must be a request", name)
 		case limit < request:
-			return fmt.Errorf("The limit of '%s', %v, is less than the request, %v", name, limit, request) //nolint:staticcheck // as Mesos's
+			return mesosErrorf("The limit of '%s', %v, is less than the request, %v", name, limit, request)
 		}
 	}
 	return nil

@@ -1,7 +1,6 @@
 package sim
 
 import (
-	"math"
 	"time"
 
 	"github.com/mezzo-cluster/mezzo/host/master"
@@ -14,8 +13,9 @@ type channel struct {
 	w *world
 	l *leader
 
-	a          *drf.Allocator // nil while there is none
-	generation uint64
+	a *drf.Allocator // nil while there is none
+	// generation is the present one, 0 while there is none; latest is the latest there was.
+	generation, latest uint64
 	// down carries the snapshot, updates and answers, in order, up the proposals.
 	down, up *lane
 	stopped  bool // for good
@@ -23,26 +23,27 @@ type channel struct {
 	timer    *entry
 	timerAt  time.Duration
 
+	// pausing is set while the master is told that there is no allocator, before a snapshot is taken.
+	pausing     bool
 	snapshotSeq uint64 // what the latest snapshot contains
 	emitted     uint64 // the latest update that the master emitted
-	delivered   uint64 // the latest update that the allocator was told
-	// converted counts allocations that the allocator is about to be told of as updates: its mirror lags.
-	converted int
-	// open has the proposals that were handed to the master and not answered, by generation and id.
-	open map[uint64]map[uint64]proposed
+	// known and delivered are the generation and the latest update that the allocator was told.
+	known, delivered uint64
+	// converted counts the allocations that become updates for the allocator, learned those of them it was told.
+	converted, learned int
+	// open has the proposals of the present generation that were handed to the master and not answered.
+	open map[uint64]proposed
 }
 
 // proposed is an allocation, and what the allocator knew when it proposed it.
 type proposed struct {
 	allocator.Allocation
-	seq uint64
+	known, seq uint64
+	learned    int
 }
 
-// notKnown is the seq of a proposal of an allocator whose mirror lagged.
-const notKnown = math.MaxUint64
-
 func newChannel(l *leader) *channel {
-	return &channel{w: l.w, l: l, open: map[uint64]map[uint64]proposed{}}
+	return &channel{w: l.w, l: l}
 }
 
 // connectSoon starts the allocator's process, which takes a moment.
@@ -50,12 +51,29 @@ func (c *channel) connectSoon() {
 	c.w.after(c.w.between(5*time.Millisecond, 300*time.Millisecond), func() { c.connect(true) })
 }
 
-// connect gives an allocator a snapshot of the master's state: a new one, or the one that is there.
+// connect gives an allocator a snapshot of the master's state: a new allocator, or the one that is there. The master
+// accepts no proposal any more when the snapshot is taken, so that all it has accepted is in it.
 func (c *channel) connect(fresh bool) {
-	if c.stopped || c.l.dead || (c.a != nil && !fresh && c.down == nil) {
+	if c.stopped || c.pausing || (c.a == nil && !fresh) {
 		return
 	}
-	if fresh || c.a == nil {
+	c.pausing, c.generation = true, 0
+	if fresh {
+		c.cut()
+	}
+	c.l.post(master.AllocatorDown{})
+	c.l.settled(func() {
+		c.pausing = false
+		if !c.stopped {
+			c.begin(fresh)
+		}
+	})
+}
+
+// begin is the rest of connect, once the master is idle.
+func (c *channel) begin(fresh bool) {
+	stalled := func() bool { return c.stalled }
+	if fresh {
 		cfg := drf.DefaultConfig()
 		cfg.Seed = c.w.rng.Uint64()
 		a, err := drf.NewAllocator(cfg)
@@ -63,32 +81,34 @@ func (c *channel) connect(fresh bool) {
 			c.w.violate("allocator: %v", err)
 			return
 		}
-		c.a = a
+		c.a, c.up = a, &lane{w: c.w, stalled: stalled}
 	}
-	c.cut()
-	c.generation++
-	a, snapshot := c.a, c.l.state.AllocatorSnapshot()
+	if c.down != nil {
+		c.down.close()
+	}
+	c.down = &lane{w: c.w, stalled: stalled}
+	c.converted, c.learned = 0, 0
+	c.latest++
+	c.generation, c.open = c.latest, map[uint64]proposed{}
+	a, generation, snapshot := c.a, c.generation, c.l.state.AllocatorSnapshot()
 	c.snapshotSeq = snapshot.Sequence
-	c.open[c.generation] = map[uint64]proposed{}
-	stalled := func() bool { return c.stalled }
-	c.down, c.up = &lane{w: c.w, stalled: stalled}, &lane{w: c.w, stalled: stalled}
-	c.w.trace.begin(c.l.name+".allocator", "snapshot").num("generation", c.generation).num("seq", snapshot.Sequence).end()
+	c.w.trace.begin(c.l.name+".allocator", "snapshot").num("generation", generation).num("seq", snapshot.Sequence).end()
 	c.down.send(func() {
-		c.delivered = snapshot.Sequence
+		c.known, c.delivered = generation, snapshot.Sequence
 		c.told(a.Snapshot(c.time(), snapshot))
 	})
-	c.l.post(master.AllocatorReady{Generation: c.generation})
+	c.l.post(master.AllocatorReady{Generation: generation})
 }
 
-// cut loses what is on its way between the two.
+// cut loses the allocator's process, and what is on its way between the two.
 func (c *channel) cut() {
 	c.timer.cancel()
 	c.timer = nil
-	if c.down != nil {
+	if c.a != nil {
 		c.down.close()
 		c.up.close()
 	}
-	c.converted = 0
+	c.a = nil
 }
 
 // crash ends the allocator's process. Another is started.
@@ -97,7 +117,7 @@ func (c *channel) crash() {
 		return
 	}
 	c.cut()
-	c.a, c.down, c.up = nil, nil, nil
+	c.generation = 0
 	c.l.post(master.AllocatorDown{})
 	c.connectSoon()
 }
@@ -111,14 +131,28 @@ func (c *channel) stop() {
 // resume lets through what a stall has held up.
 func (c *channel) resume() {
 	c.stalled = false
-	if c.down != nil {
+	if c.a != nil {
 		c.down.resume()
 		c.up.resume()
 	}
 }
 
 // idle tells whether the allocator knows all that the master has told.
-func (c *channel) idle() bool { return c.a != nil && c.down.idle() && c.up.idle() && !c.stalled }
+func (c *channel) idle() bool { return c.generation != 0 && c.down.idle() && c.up.idle() && !c.stalled }
+
+// compare checks that the allocator's books are the master's, at a moment when it knows all and has asked for nothing.
+func (c *channel) compare(s *master.State) {
+	if c.generation == 0 || c.known != c.generation || c.delivered != c.emitted || c.learned != c.converted ||
+		len(c.open) > 0 || !c.down.idle() || !c.up.idle() {
+		return
+	}
+	c.w.cover.hit("check", "allocator's books")
+	for a := range s.Agents() {
+		if free, known := c.a.Available(a.ID); !known || !free.Equal(a.Free) {
+			c.w.violate("%s: agent %s has %s free, and the allocator believes %s", c.l.name, a.ID, a.Free, free)
+		}
+	}
+}
 
 // time is the allocator's clock.
 func (c *channel) time() time.Time { return epochStart.Add(c.w.now) }
@@ -129,7 +163,7 @@ func (c *channel) update(seq uint64, u allocator.Update) {
 		c.w.violate("%s: update %d of the allocator follows %d", c.l.name, seq, c.emitted)
 	}
 	c.emitted = seq
-	if c.a == nil || seq <= c.snapshotSeq {
+	if c.generation == 0 || seq <= c.snapshotSeq {
 		return
 	}
 	a := c.a
@@ -139,51 +173,47 @@ func (c *channel) update(seq uint64, u allocator.Update) {
 	})
 }
 
-// answer is an effect of the master. An answer to an allocator that has been given another snapshot meanwhile is
-// none to it: what was accepted after that snapshot, it is told as an update.
+// answer is an effect of the master. Answers of an earlier generation are void: what was accepted is in the snapshot.
 func (c *channel) answer(generation uint64, answers []allocator.Answer) {
-	open := c.open[generation]
+	if generation != c.generation {
+		return
+	}
 	for _, answer := range answers {
-		p, known := open[answer.ID]
+		p, known := c.open[answer.ID]
 		if !known {
 			c.w.violate("%s: allocation %d of generation %d is answered twice, or was never proposed", c.l.name,
 				answer.ID, generation)
 			return
 		}
-		delete(open, answer.ID)
-		c.judge(generation, &p, answer)
-	}
-	if c.a == nil {
-		return
-	}
-	a := c.a
-	if generation == c.generation {
-		c.down.send(func() { c.told(a.Answer(c.time(), answers)) })
+		delete(c.open, answer.ID)
+		c.judge(p, answer)
 	}
 }
 
-// judge looks at one answer.
-func (c *channel) judge(generation uint64, p *proposed, answer allocator.Answer) {
+// judge passes one answer on. A proposal that the allocator made before it was given the present snapshot it has
+// forgotten: what was accepted, it is told as an update, as the SDK does.
+func (c *channel) judge(p proposed, answer allocator.Answer) {
 	if !answer.Accepted() {
 		c.w.cover.hit("refusal", answer.Refused[:min(len(answer.Refused), 24)])
-		if generation == c.generation && p.seq == c.emitted && answer.Refused != "the agent is being removed" {
+		knew := p.seq == c.emitted && p.known == c.generation && p.learned == c.converted
+		if knew && answer.Refused != "the agent is being removed" {
 			c.w.violate("%s: the allocator knew all, and yet its allocation %d of %s on %s to %s is refused: %s",
 				c.l.name, p.ID, p.Resources, p.Agent, p.Framework, answer.Refused)
 		}
-		return
 	}
-	if generation == c.generation || c.a == nil {
-		return
+	a := c.a
+	switch {
+	case p.known == c.generation:
+		c.down.send(func() { c.told(a.Answer(c.time(), []allocator.Answer{answer})) })
+	case answer.Accepted():
+		u := allocator.Allocated{Framework: p.Framework, Agent: p.Agent, Resources: p.Resources.Allocate(p.Role)}
+		c.converted++
+		c.w.cover.hit("outcome", "allocation accepted after a new snapshot")
+		c.down.send(func() {
+			c.learned++
+			c.told(a.Update(c.time(), []allocator.Update{u}))
+		})
 	}
-	a, u := c.a, allocator.Allocated{
-		Framework: p.Framework, Agent: p.Agent, Resources: p.Resources.Allocate(p.Role),
-	}
-	c.converted++
-	c.w.cover.hit("outcome", "allocation accepted after a new snapshot")
-	c.down.send(func() {
-		c.converted--
-		c.told(a.Update(c.time(), []allocator.Update{u}))
-	})
 }
 
 // told goes on after the allocator was told something. It must be able to follow: what it is told is in order, and
@@ -234,15 +264,14 @@ func (c *channel) allocate() {
 }
 
 func (c *channel) propose(batch []allocator.Allocation) {
-	seq := c.delivered
-	if c.converted > 0 {
-		seq = notKnown
-	}
-	generation, open := c.generation, c.open[c.generation]
+	known, seq, learned := c.known, c.delivered, c.learned
 	c.up.send(func() {
-		for _, p := range batch {
-			open[p.ID] = proposed{Allocation: p, seq: seq}
+		if c.generation == 0 {
+			return // between two generations everything is void
 		}
-		c.l.post(master.Allocations{Generation: generation, Batch: batch})
+		for _, p := range batch {
+			c.open[p.ID] = proposed{Allocation: p, known: known, seq: seq, learned: learned}
+		}
+		c.l.post(master.Allocations{Generation: c.generation, Batch: batch})
 	})
 }

@@ -82,16 +82,16 @@ func (c *masterCheck) said(framework string, id master.StreamID, ev *scheduler.E
 	case scheduler.Event_UPDATE:
 		s := ev.GetUpdate().GetStatus()
 		if s.GetState() == mesos.TaskState_TASK_UNREACHABLE && !c.l.deposed {
-			if _, there := w.registry.Unreachable[s.GetAgentId().GetValue()]; !there {
-				w.violate("%s tells %s that task %s is unreachable, and the registry does not have its agent as that",
-					c.l.name, framework, s.GetTaskId().GetValue())
+			if _, admitted := w.registry.Agents[s.GetAgentId().GetValue()]; admitted {
+				w.violate("%s tells %s that task %s is unreachable, and the registry has its agent as admitted", c.l.name,
+					framework, s.GetTaskId().GetValue())
 			}
 		}
 	}
 }
 
 // told looks at a message that the machine sends to an agent.
-func (c *masterCheck) told(conn master.ConnID, msg *linkv1.ToAgent) {
+func (c *masterCheck) told(msg *linkv1.ToAgent) {
 	w := c.l.w
 	if msg.GetEpoch() != c.l.epoch {
 		w.violate("%s of epoch %d sends a message of epoch %d", c.l.name, c.l.epoch, msg.GetEpoch())
@@ -116,8 +116,15 @@ func (c *masterCheck) told(conn master.ConnID, msg *linkv1.ToAgent) {
 		}
 	case *linkv1.ToAgent_Acknowledge:
 		c.acknowledged(body.Acknowledge)
+	case *linkv1.ToAgent_ShutdownFramework:
+		id := body.ShutdownFramework.GetFrameworkId()
+		if c.l.state.Framework(id) != nil {
+			w.violate("%s has an agent end framework %s, which is not over", c.l.name, id)
+		}
+		if f := w.ledger.byID[id]; f != nil {
+			f.shutDown = true
+		}
 	}
-	_ = conn
 }
 
 // acknowledged looks at an acknowledgement: it is the framework's, unless the framework is no more, or was told
@@ -215,6 +222,7 @@ func (c *masterCheck) offers(s *master.State) {
 
 // everything checks the books against tasks and offers.
 func (c *masterCheck) everything(s *master.State) {
+	c.l.channel.compare(s)
 	type holding struct{ framework, agent string }
 	used, offered := map[holding]resource.Resources{}, map[holding]resource.Resources{}
 	add := func(to map[holding]resource.Resources, h holding, r resource.Resources) {

@@ -11,7 +11,7 @@ import (
 
 // update takes a status update, and acknowledges it: at once, late, or not until it is sent again.
 func (s *client) update(status *mesos.TaskStatus) {
-	s.w.ledger.heard(s.owner, status, s.stream.l.epoch)
+	s.w.ledger.heard(s.owner, status, s.stream.l)
 	if len(status.GetUuid()) == 0 {
 		return
 	}

@@ -22,12 +22,14 @@ type leader struct {
 
 	inbox     []master.Event
 	scheduled bool
-	timers    map[master.TimerID]*entry
-	links     map[master.ConnID]*link
-	streams   map[master.StreamID]*stream
-	answers   lane // of the registry
-	channel   *channel
-	check     masterCheck
+	// waiting are told when the events that were posted before are dealt with.
+	waiting []func()
+	timers  map[master.TimerID]*entry
+	links   map[master.ConnID]*link
+	streams map[master.StreamID]*stream
+	answers lane // of the registry
+	channel *channel
+	check   masterCheck
 
 	// deposed is set when another leads and this one does not know yet, dead when it does nothing any more.
 	deposed, dead bool
@@ -88,6 +90,9 @@ func (l *leader) post(ev master.Event) {
 	}
 }
 
+// settled calls back when all events that were posted so far are dealt with, and their effects carried out.
+func (l *leader) settled(then func()) { l.waiting = append(l.waiting, then) }
+
 // round steps the machine through the events that have come, publishes its state, and carries the effects out, as
 // the daemon's loop does.
 func (l *leader) round() {
@@ -119,8 +124,14 @@ func (l *leader) round() {
 	if over {
 		l.end()
 	}
-	if !l.dead {
-		l.check.after()
+	if l.dead {
+		return
+	}
+	l.check.after()
+	waiting := l.waiting
+	l.waiting = nil
+	for _, then := range waiting {
+		then()
 	}
 }
 

@@ -18,16 +18,16 @@ type ledger struct {
 
 // framework is a framework, from the first subscription of its client on.
 type framework struct {
-	c             *client
-	id            string // empty until a master has given one
-	name          string
-	checkpoint    bool
-	aware         bool // of partitions
-	tasks         []*task
-	byID          map[string]*task
-	tornDown      bool // its client asked for its end, or somebody else did
-	removed       bool // its client has heard that it is over
-	removedEpochs map[uint64]bool
+	c          *client
+	id         string // empty until a master has given one
+	name       string
+	checkpoint bool
+	aware      bool // of partitions
+	tasks      []*task
+	byID       map[string]*task
+	tornDown   bool // its client asked for its end, or somebody else did
+	removed    bool // its client has heard that it is over
+	shutDown   bool // a master removed it, and told an agent so; a later master may not know
 }
 
 // task is one task that a framework asked for.
@@ -42,7 +42,6 @@ type task struct {
 	state    mesos.TaskState
 	ended    bool
 	terminal mesos.TaskState
-	byMaster bool // it was a master's word, and no update of the agent's
 	// lostIn is the epoch in which a master gave it up because its agent's connection broke.
 	lostIn uint64
 	// updates are the uuids that agents wrote down, heard those that the framework has heard of, each once and
@@ -128,10 +127,10 @@ func (l *ledger) ended() int {
 }
 
 // over tells whether nobody is there any more who would acknowledge the framework's updates.
-func (f *framework) over() bool { return f.tornDown || f.removed }
+func (f *framework) over() bool { return f.tornDown || f.removed || f.shutDown }
 
 // heard takes note of a status that a framework is told.
-func (l *ledger) heard(f *framework, s *mesos.TaskStatus, epoch uint64) {
+func (l *ledger) heard(f *framework, s *mesos.TaskStatus, by *leader) {
 	l.w.cover.hit("state", s.GetState().String())
 	t := f.byID[s.GetTaskId().GetValue()]
 	if t == nil {
@@ -150,26 +149,31 @@ func (l *ledger) heard(f *framework, s *mesos.TaskStatus, epoch uint64) {
 		return
 	}
 	if t.ended {
-		// What the master itself has ended it does not remember: a question that crosses the news of the end is
-		// answered by a state for unknown tasks.
-		crossed := t.byMaster && s.GetReason() == mesos.TaskStatus_REASON_RECONCILIATION
-		if s.GetState() != t.terminal && !t.rebooted && !crossed && !f.tornDown {
+		// A scheduler asks of open tasks only, but its question may cross the news of the end, after which masters
+		// forget the task.
+		crossed := s.GetReason() == mesos.TaskStatus_REASON_RECONCILIATION && !lives(s.GetState())
+		if s.GetState() != t.terminal && !t.rebooted && !crossed && !f.over() {
 			l.w.violate("task %s of %s has ended in %s, and yet its framework is told %s (%s)", t.id, f.name,
 				t.terminal, s.GetState(), reason(s))
 		}
 		return
 	}
-	if t.lostIn == epoch && !master.Terminal(s.GetState()) {
+	if t.lostIn == by.epoch && lives(s.GetState()) {
 		l.w.violate("task %s of %s was lost with its agent's connection, and yet the same master tells %s of it", t.id,
 			f.name, s.GetState())
 	}
 	t.state = s.GetState()
 	if s.GetReason() == mesos.TaskStatus_REASON_AGENT_DISCONNECTED {
-		t.lostIn = epoch
+		t.lostIn = by.epoch
 	}
-	if final(f, s) {
-		t.ended, t.terminal, t.byMaster = true, s.GetState(), len(s.GetUuid()) == 0
+	if final(f, s, by) {
+		t.ended, t.terminal = true, s.GetState()
 	}
+}
+
+// lives tells whether a state says that a task is there.
+func lives(s mesos.TaskState) bool {
+	return !master.Terminal(s) && s != mesos.TaskState_TASK_UNKNOWN && s != mesos.TaskState_TASK_UNREACHABLE
 }
 
 func reason(s *mesos.TaskStatus) string {
@@ -195,7 +199,7 @@ func (l *ledger) inOrder(t *task, uuid [16]byte) (first bool) {
 		// It was made up for a task that the agent does not know, which is not written down.
 		l.w.cover.hit("outcome", "update of a task that the agent does not know")
 		return true
-	case at != next && !t.rebooted && !t.f.tornDown:
+	case at != next && !t.rebooted && !t.f.over():
 		l.w.violate("framework %s hears update %d of task %s after %d others: one is lost, or they are out of order",
 			t.f.name, at, t.id, len(t.heard))
 	}
@@ -205,10 +209,13 @@ func (l *ledger) inOrder(t *task, uuid [16]byte) (first bool) {
 
 // final tells whether a status says that a task has ended for good. What a framework is told of a task on an
 // agent that cannot be reached may be taken back when it returns: frameworks that are not aware of partitions are
-// told TASK_LOST of it. So may be what one master says of a task of a framework without checkpoints whose agent's
-// connection broke, when the agent returns to another master.
-func final(f *framework, s *mesos.TaskStatus) bool {
-	if s.GetReason() == mesos.TaskStatus_REASON_AGENT_DISCONNECTED {
+// told TASK_LOST of it. So may be what a master says of a task of a framework without checkpoints whose agent's
+// connection broke, when the agent returns to another master; and what a master says by itself that has been
+// deposed, and does not know.
+func final(f *framework, s *mesos.TaskStatus, by *leader) bool {
+	own := len(s.GetUuid()) == 0
+	lost := s.GetState() == mesos.TaskState_TASK_LOST || s.GetState() == mesos.TaskState_TASK_GONE
+	if own && (by.deposed || lost && !f.checkpoint) {
 		return false
 	}
 	switch s.GetState() {

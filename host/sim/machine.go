@@ -32,6 +32,8 @@ type machine struct {
 	stalledUp, stalledDown bool
 	// slowSync is how long a synced write takes at present.
 	slowSync time.Duration
+	// misconfigured agents have a fault domain, which the masters have not, and are refused.
+	misconfigured bool
 	// epoch is the newest term of leadership that an agent here has acted in.
 	epoch uint64
 }
@@ -56,7 +58,18 @@ func newMachine(w *world, i int) *machine {
 		Resources: wire.ToMesos(total, wire.Format{RefinedReservations: true}),
 	}
 	m.fresh()
+	if m.misconfigured = w.chance(0.05); m.misconfigured {
+		w.after(w.between(500*time.Millisecond, 6*time.Second), m.correct)
+	}
 	return m
+}
+
+// correct puts the agent's configuration right, and restarts it.
+func (m *machine) correct() {
+	m.misconfigured = false
+	if m.process != nil {
+		m.process.kill()
+	}
 }
 
 // fresh gives the machine an empty disk, and so a new work directory.
@@ -126,6 +139,13 @@ func (m *machine) container(id string) *container {
 func (m *machine) agentConfig() agent.Config {
 	cfg := m.w.plan.agent
 	cfg.Info, cfg.Resources = m.info, m.total
+	if m.misconfigured {
+		cfg.Info = proto.CloneOf(m.info)
+		cfg.Info.Domain = &mesos.DomainInfo{FaultDomain: &mesos.DomainInfo_FaultDomain{
+			Region: &mesos.DomainInfo_FaultDomain_RegionInfo{Name: proto.String("r")},
+			Zone:   &mesos.DomainInfo_FaultDomain_ZoneInfo{Name: proto.String("z")},
+		}}
+	}
 	cfg.Capabilities = []mesos.AgentInfo_Capability_Type{
 		mesos.AgentInfo_Capability_MULTI_ROLE, mesos.AgentInfo_Capability_HIERARCHICAL_ROLE,
 		mesos.AgentInfo_Capability_RESERVATION_REFINEMENT,

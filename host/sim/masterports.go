@@ -67,7 +67,7 @@ func (p *agentPort) Send(conn master.ConnID, msg *linkv1.ToAgent) {
 	if !l.alive() {
 		return
 	}
-	l.check.told(conn, msg)
+	l.check.told(msg)
 	if k := l.links[conn]; k != nil {
 		k.toAgent(msg)
 	}

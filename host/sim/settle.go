@@ -169,7 +169,7 @@ func (f *framework) restless(l *leader) string {
 
 func (t *task) restless(l *leader) string {
 	live := t.container != nil && t.container.live()
-	running := t.state == mesos.TaskState_TASK_RUNNING || t.state == mesos.TaskState_TASK_KILLING
+	running := t.state == mesos.TaskState_TASK_RUNNING
 	switch {
 	case t.ended && live:
 		return fmt.Sprintf("task %s of %s has ended in %s, and its container runs", t.id, t.f.name, t.terminal)

@@ -185,7 +185,7 @@ func (s *cycleState) count(a *mirrorAgent) {
 		s.total = sum
 	}
 	for framework, use := range a.uses {
-		for _, role := range use.Roles() {
+		for _, role := range use.AllocationRoles() {
 			key := holder{framework, role}
 			if sum, err := s.held[key].Add(use.AllocatedTo(role).Scalars()); err == nil {
 				s.held[key] = sum

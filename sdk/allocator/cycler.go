@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 )
@@ -47,6 +48,9 @@ func (c *cycling) Update(now time.Time, updates []Update) error {
 	for _, u := range updates {
 		if err := c.mirror.apply(now, u); err != nil {
 			return err
+		}
+		if gone, ok := u.(AgentRemoved); ok { // what was proposed of it went with it
+			maps.DeleteFunc(c.proposed, func(_ uint64, o Offer) bool { return o.Agent == gone.ID })
 		}
 	}
 	return nil

@@ -154,7 +154,7 @@ func (m *mirror) recover(now time.Time, u Recovered) error {
 	if u.Filter == nil || u.Filter.Refuse <= 0 {
 		return nil
 	}
-	for _, role := range u.Resources.Roles() {
+	for _, role := range u.Resources.AllocationRoles() {
 		key := filterKey{u.Framework, role, u.Agent}
 		m.filters[key] = append(m.live(now, key), filter{
 			refused: u.Resources.AllocatedTo(role).Unallocate(), until: now.Add(u.Filter.Refuse),

@@ -12,16 +12,14 @@ import (
 // refuses is false where it is wrong. It does not allocate beyond what o does, save to compare whole
 // objects, and is safe for concurrent use when o is.
 func (p *Predicate) Eval(o FieldSource) bool {
-	return p.eval(&scope{this: FieldsValue(o)})
+	var usual [4]Value // so that a predicate of the usual depth needs no memory
+	return p.eval(append(scope(usual[:0]), FieldsValue(o)))
 }
 
-// scope is the object or, within Any, the element that paths begin at, and the one further out.
-type scope struct {
-	this  Value
-	outer *scope
-}
+// scope is the object and, within Any, the elements that paths may begin at, the innermost last.
+type scope []Value
 
-func (p *Predicate) eval(s *scope) bool {
+func (p *Predicate) eval(s scope) bool {
 	switch p.Op {
 	case True:
 		return true
@@ -50,19 +48,19 @@ func (p *Predicate) eval(s *scope) bool {
 	}
 }
 
-func (s *scope) any(list Value, p *Predicate) bool {
+func (s scope) any(list Value, p *Predicate) bool {
 	switch list.kind {
 	case List:
 		for i := range list.list.Len() {
-			if p.eval(&scope{this: list.list.At(i), outer: s}) {
+			if p.eval(append(s, list.list.At(i))) {
 				return true
 			}
 		}
 	case Fields:
 		found := false
-		outer := s.clone()
+		inner := slices.Clone(s) // s itself would escape with the closure
 		list.fields.Each(func(_ string, v Value) bool {
-			found = p.eval(&scope{this: v, outer: outer})
+			found = p.eval(append(inner, v))
 			return !found
 		})
 		return found
@@ -70,29 +68,18 @@ func (s *scope) any(list Value, p *Predicate) bool {
 	return false
 }
 
-// clone is for a closure that escapes: were s to, every evaluation would allocate.
-func (s *scope) clone() *scope {
-	if s == nil {
-		return nil
-	}
-	return &scope{this: s.this, outer: s.outer.clone()}
-}
-
 // value is what a term stands for; none when the path leads nowhere.
-func (s *scope) value(t *Term) Value {
+func (s scope) value(t *Term) Value {
 	if t == nil {
 		return Value{}
 	}
 	if t.Const.Present() {
 		return t.Const
 	}
-	for range t.Up {
-		if s.outer == nil {
-			return Value{}
-		}
-		s = s.outer
+	if t.Up < 0 || t.Up >= len(s) {
+		return Value{}
 	}
-	v := s.this
+	v := s[len(s)-1-t.Up]
 	for _, step := range t.Path {
 		v = v.step(step)
 	}

@@ -37,6 +37,7 @@ func TestEval(t *testing.T) {
 	}{
 		{`{"op": "true"}`, true},
 		{`{"op": "false"}`, false},
+		{`{"op": "in", "left": {"const": 1}, "right": {"const": [2, 1]}}`, true},
 		{`{"op": "and"}`, true},
 		{`{"op": "or"}`, false},
 		{`{"op": "not", "of": [{"op": "or"}]}`, true},
@@ -335,6 +336,26 @@ func BenchmarkFilter(b *testing.B) {
 	for b.Loop() {
 		for _, x := range tasks {
 			p.Eval(x)
+		}
+	}
+}
+
+func TestValues(t *testing.T) {
+	t.Parallel()
+	v := authorizer.ValuesValue(authorizer.NullValue(), authorizer.NumberValue(2), authorizer.StringMapValue(map[string]string{"k": "v"}))
+	data, err := json.Marshal(v)
+	if err != nil || string(data) != `[null,2,{"k":"v"}]` {
+		t.Errorf("%s, %v", data, err)
+	}
+	if _, err := json.Marshal(authorizer.Value{}); err == nil {
+		t.Error("no value has a JSON")
+	}
+	if authorizer.ValueOf(struct{}{}).Present() || authorizer.OptionalString("").Present() {
+		t.Error("what is no value is one")
+	}
+	for _, x := range []any{int64(3), 3, 3.0} {
+		if n := authorizer.ValueOf(x); n.Kind() != authorizer.Number || n.Number() != 3 {
+			t.Errorf("%T is %+v", x, n)
 		}
 	}
 }

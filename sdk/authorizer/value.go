@@ -75,6 +75,9 @@ func ListValue(l Items) Value { return Value{kind: List, list: l} }
 // StringsValue is a list of strings.
 func StringsValue(s []string) Value { return Value{kind: List, list: stringItems(s)} }
 
+// ValuesValue is a list.
+func ValuesValue(v ...Value) Value { return Value{kind: List, list: valueItems(v)} }
+
 // FieldsValue is an object.
 func FieldsValue(f FieldSource) Value { return Value{kind: Fields, fields: f} }
 

@@ -7,9 +7,9 @@ import (
 
 	"google.golang.org/protobuf/types/known/durationpb"
 
-	allocatorv1 "github.com/mezzo-cluster/mezzo/sdk/proto/mezzo/allocator/v1"
 	"github.com/mezzo-cluster/mezzo/sdk/allocator"
 	"github.com/mezzo-cluster/mezzo/sdk/proto/convert/allocatorconv"
+	allocatorv1 "github.com/mezzo-cluster/mezzo/sdk/proto/mezzo/allocator/v1"
 	"github.com/mezzo-cluster/mezzo/sdk/resource"
 )
 

@@ -2,6 +2,9 @@ package serve_test
 
 import (
 	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -153,6 +156,35 @@ func TestCycler(t *testing.T) {
 	h.update(allocator.Requested{Framework: "f"})
 	if again := h.untilProgress(); len(again) != 1 || again[0].Agent != "a0001" || again[0].ID != 2501 {
 		t.Errorf("proposed again: %+v", again)
+	}
+}
+
+// The example of the smallest plugin, as a vendor would build it, fills the fullest agent first and leaves
+// alone what is fuller than its configuration says.
+func TestSmallestPlugin(t *testing.T) {
+	t.Parallel()
+	binary := filepath.Join(t.TempDir(), "allocator-binpack")
+	build := exec.CommandContext(t.Context(), "go", "build", "-o", binary, "../examples/allocator-binpack")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("build: %v\n%s", err, out)
+	}
+	p := startCommand(t, exec.Command(binary))
+	p.configure(t, `{"max_used": 0.5}`)
+	h := runAllocator(t, p)
+	us := agents(t, 4)
+	for i, cpus := range []string{"1", "3", "2"} { // of 4 each
+		u := us[i].(allocator.AgentAdded)
+		u.Uses = []allocator.Use{{Framework: "x", Resources: parse(t, "cpus:"+cpus).Allocate("dev")}}
+		us[i] = u
+	}
+	h.snapshot(append(us, added(allocator.Framework{ID: "f", Roles: []string{"dev"}, Active: true}))...)
+	var got []string
+	for _, a := range h.untilProgress() {
+		got = append(got, a.Agent)
+	}
+	if !slices.Equal(got, []string{"a0002", "a0000", "a0003"}) {
+		t.Errorf("offered %v", got)
 	}
 }
 

@@ -74,16 +74,22 @@ func (connection) GRPCClient(_ context.Context, _ *goplugin.GRPCBroker, c *grpc.
 	return c, nil
 }
 
-// start starts this program as a plugin of that kind, with a pipe for its stdin.
+// start starts this program as a plugin of that kind.
 func start(t *testing.T, kind string) *plugin {
+	t.Helper()
+	cmd := exec.Command(os.Args[0], "-test.run=^$")
+	cmd.Env = append(os.Environ(), testPlugin+"="+kind, handshake.WatchStdin+"=1",
+		"GORACE=atexit_sleep_ms=0") // the race detector would keep every plugin for a second
+	return startCommand(t, cmd)
+}
+
+// startCommand starts a plugin, with a pipe that it may take for its stdin.
+func startCommand(t *testing.T, cmd *exec.Cmd) *plugin {
 	t.Helper()
 	read, write, err := os.Pipe()
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command(os.Args[0], "-test.run=^$")
-	cmd.Env = append(os.Environ(), testPlugin+"="+kind, handshake.WatchStdin+"=1",
-		"GORACE=atexit_sleep_ms=0") // the race detector would keep every plugin for a second
 	cmd.ExtraFiles = []*os.File{read}
 	stderr := &buffer{}
 	client := goplugin.NewClient(&goplugin.ClientConfig{
@@ -118,6 +124,12 @@ func start(t *testing.T, kind string) *plugin {
 func startConfigured(t *testing.T, kind, config string) *plugin {
 	t.Helper()
 	p := start(t, kind)
+	p.configure(t, config)
+	return p
+}
+
+func (p *plugin) configure(t *testing.T, config string) {
+	t.Helper()
 	r, err := pluginv1.NewPluginServiceClient(p).Configure(t.Context(), &pluginv1.ConfigureRequest{
 		ConfigJson: []byte(config), Instance: "test", DataDir: t.TempDir(),
 	})
@@ -127,7 +139,6 @@ func startConfigured(t *testing.T, kind, config string) *plugin {
 	if len(r.GetDiagnostics()) > 0 {
 		t.Fatalf("configure: %v", r.GetDiagnostics())
 	}
-	return p
 }
 
 // eventually polls until the condition holds.

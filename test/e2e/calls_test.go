@@ -58,6 +58,32 @@ func (f *framework) decline(o *mesos.Offer, refuse time.Duration) {
 	}})
 }
 
+// stepAside leaves all offers to other frameworks.
+func (f *framework) stepAside() {
+	f.t.Helper()
+	f.suppress()
+	f.mu.Lock()
+	f.aside = true
+	f.mu.Unlock()
+	f.declineAll()
+}
+
+// declineAll returns the offers that there are, which are free at once.
+func (f *framework) declineAll() {
+	f.mu.Lock()
+	all := &scheduler.Call_Decline{Filters: &mesos.Filters{RefuseSeconds: proto.Float64(0)}}
+	for _, o := range f.offers {
+		all.OfferIds = append(all.OfferIds, o.GetId())
+	}
+	f.offers = nil
+	f.mu.Unlock()
+	if len(all.OfferIds) > 0 {
+		if err := f.send(&scheduler.Call{Type: scheduler.Call_DECLINE.Enum(), Decline: all}); err != nil {
+			f.t.Errorf("decline: %v", err)
+		}
+	}
+}
+
 // offer waits for a good offer, and takes it off the list. The match may be nil.
 func (f *framework) offer(match func(*mesos.Offer) bool) *mesos.Offer {
 	f.t.Helper()

@@ -17,7 +17,7 @@ func TestTasksRunToTheirEnds(t *testing.T) {
 	for _, codec := range []codec{inJSON, inProtobuf} {
 		f := subscribe(t, c, speaking(codec))
 		id := func(name string) string { return name + strings.TrimPrefix(codec.media, "application/") }
-		for _, one := range []struct {
+		cases := []struct {
 			task    *mesos.TaskInfo
 			way     string
 			message string
@@ -28,14 +28,20 @@ func TestTasksRunToTheirEnds(t *testing.T) {
 			{program(id("missing"), []string{"/no/such/program"}), "STARTING RUNNING FAILED", ""},
 			{program(id("argv"), []string{"/bin/sh", "-c", `test "$1" = 'a b' && test "$0" = zero`, "zero", "a b"}), "STARTING RUNNING FINISHED", ""},
 			{program(id("path"), []string{"true"}), "STARTING RUNNING FINISHED", ""},
-		} {
-			f.launch(one.task)
-			last := f.end(one.task.GetTaskId().GetValue(), one.way)
+		}
+		var tasks []*mesos.TaskInfo
+		for _, one := range cases {
+			tasks = append(tasks, one.task)
+		}
+		f.launch(tasks...)
+		for _, one := range cases {
+			name := one.task.GetTaskId().GetValue()
+			last := f.end(name, one.way)
 			if !strings.HasPrefix(last.GetMessage(), one.message) {
-				t.Errorf("%s: the message is %q, want %q", one.task.GetTaskId().GetValue(), last.GetMessage(), one.message)
+				t.Errorf("%s: the message is %q, want %q", name, last.GetMessage(), one.message)
 			}
-			if last.GetSource() != mesos.TaskStatus_SOURCE_EXECUTOR || last.GetExecutorId() == nil && codec.media == "" {
-				t.Errorf("%s: the last status comes from %s", one.task.GetTaskId().GetValue(), last.GetSource())
+			if last.GetSource() != mesos.TaskStatus_SOURCE_EXECUTOR || len(last.GetUuid()) != 16 || last.GetTimestamp() == 0 {
+				t.Errorf("%s: the last status is %v", name, last)
 			}
 		}
 		f.teardown()
@@ -77,9 +83,7 @@ func TestEnvironment(t *testing.T) {
 		"SITE":                                 "ours",
 		"MESOS_FRAMEWORK_ID":                   f.id.GetValue(),
 		"MESOS_EXECUTOR_ID":                    "env",
-		"MESOS_TASK_ID":                        "env",
 		"MESOS_SLAVE_ID":                       status.GetAgentId().GetValue(),
-		"MESOS_CONTAINER_ID":                   status.GetContainerStatus().GetContainerId().GetValue(),
 		"MESOS_AGENT_ENDPOINT":                 a.address,
 		"MESOS_CHECKPOINT":                     "1",
 		"LIBPROCESS_PORT":                      "0",
@@ -136,9 +140,6 @@ func TestNamespaces(t *testing.T) {
 	out := strings.Fields(f.sandboxFile(c.agents[0], "look", "stdout"))
 	if len(out) < 4 || out[0] == "1" || len(out[0]) > 2 || len(out[1]) > 1 || out[2] != "changed" || out[3] != "inside" {
 		t.Errorf("the task saw %q", out)
-	}
-	if name := command(t, "mezzo", "version"); name.status != 0 {
-		t.Error(name)
 	}
 	f.kill("look", 0)
 	f.end("look", "STARTING RUNNING KILLED")

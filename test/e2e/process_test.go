@@ -233,3 +233,16 @@ func descendants(t *testing.T, of int, command string) []leak.Process {
 	}
 	return out
 }
+
+// gone waits until none of the processes is there.
+func gone(t *testing.T, pids []int) {
+	t.Helper()
+	eventually(t, "the processes are gone", func() error {
+		for _, pid := range pids {
+			if p, err := leak.Look(pid); err == nil {
+				return fmt.Errorf("process %s is there", p)
+			}
+		}
+		return nil
+	})
+}

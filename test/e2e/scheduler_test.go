@@ -41,6 +41,7 @@ type framework struct {
 	address string
 	info    *mesos.FrameworkInfo
 	silent  bool // updates are not acknowledged
+	aside   bool // offers are declined
 
 	mu      sync.Mutex
 	stream  string
@@ -57,7 +58,7 @@ type option func(*framework)
 
 func speaking(c codec) option { return func(f *framework) { f.codec = c } }
 
-// named sets more of the FrameworkInfo.
+// with sets more of the FrameworkInfo.
 func with(change func(*mesos.FrameworkInfo)) option {
 	return func(f *framework) { change(f.info) }
 }
@@ -142,7 +143,7 @@ func (f *framework) subscribe() error {
 	return nil
 }
 
-// refusal is an answer that was not asked for.
+// refusalError is an answer that was not hoped for.
 type refusalError struct {
 	call string
 	reply
@@ -197,8 +198,11 @@ func (f *framework) take(e *scheduler.Event) {
 		id := status.GetTaskId().GetValue()
 		f.updates[id] = append(f.updates[id], status)
 	}
-	silent := f.silent
+	silent, aside := f.silent, f.aside
 	f.mu.Unlock()
+	if aside {
+		f.declineAll()
+	}
 	if status != nil && len(status.GetUuid()) > 0 && !silent {
 		// A master that has gone, or cannot take it now, sends the update again.
 		_ = f.acknowledge(status)

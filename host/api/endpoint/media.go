@@ -22,7 +22,6 @@ const (
 const (
 	TypeJSON     = "application/json"
 	TypeProtobuf = "application/x-protobuf"
-	TypeRecordIO = "application/recordio"
 )
 
 // String returns the media type.

@@ -78,13 +78,7 @@ func (s *Stream) Close() {
 	s.notify()
 }
 
-// Drop ends the stream at once, with what is queued unsent.
-func (s *Stream) Drop(err error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.drop(err)
-}
-
+// drop ends the stream at once, with what is queued unsent. The lock is held.
 func (s *Stream) drop(err error) {
 	if s.err == nil {
 		s.err = err

@@ -74,7 +74,8 @@ func taskUser(info *mesos.TaskInfo) string {
 }
 
 // FrameworkMessage is a framework as a message. usage is what it has of all agents.
-func (v *Viewer) FrameworkMessage(ctx context.Context, f *master.Framework, usage master.Usage, offers []*mesos.Offer) *operator.Response_GetFrameworks_Framework {
+func (v *Viewer) FrameworkMessage(ctx context.Context, f *master.Framework, usage master.Usage,
+	offers []*mesos.Offer) *operator.Response_GetFrameworks_Framework {
 	info := f.Info()
 	if info.FailoverTimeout == nil { // Mesos shows these two even if they were never given
 		info.FailoverTimeout = proto.Float64(0)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"math"
 	"os"
 	"syscall"
 
@@ -11,8 +12,10 @@ import (
 )
 
 // hide makes this process undumpable, so that what it holds (its descriptors, the environment of the command)
-// is out of reach of the container's user.
+// is out of reach of the container's user. Descriptors that the agent itself was started with, by whoever did not
+// close them, end here.
 func hide() error {
+	_ = unix.CloseRange(initproto.StatusFD+1, math.MaxInt32, 0) // Linux 5.9; nothing of ours is among them yet
 	return unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0)
 }
 

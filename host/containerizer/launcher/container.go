@@ -35,7 +35,10 @@ type container struct {
 	process   *process // nil before it is started
 	started   time.Time
 	destroyed bool
+	over      bool // nothing of it runs, or ever will
 	told      bool // Exited was emitted: nothing is said of limits any more
+	finished  bool // Cleaned was emitted
+	dismissed bool // its end is known, and need not be told to another agent
 	waiting   string
 }
 
@@ -55,15 +58,21 @@ func (c *container) signal(s syscall.Signal) error {
 	return c.process.signal(s)
 }
 
-// destroy kills the container, or ends its launch.
-func (c *container) destroy() {
+// destroy kills the container, or ends its launch. One that is over is dismissed: destroy tells whether nothing is
+// left to do for it.
+func (c *container) destroy() (done bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.over {
+		c.dismissed = true
+		return c.finished
+	}
 	c.destroyed = true
 	c.cancel(errDestroyed)
 	if c.process != nil {
 		_ = c.process.signal(syscall.SIGKILL) // one that has ended is what was wanted
 	}
+	return false
 }
 
 // adopt makes a process the container's. When the container was destroyed meanwhile the process is killed at once.
@@ -84,8 +93,16 @@ func (c *container) begin() {
 	c.started, c.waiting = time.Now(), ""
 }
 
-// end takes the process away, so that no signal reaches another one of its number.
+// end notes that nothing of the container runs.
 func (c *container) end() {
+	c.release()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.over = true
+}
+
+// release lets go of the process, whether it runs or not.
+func (c *container) release() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.process != nil {
@@ -128,7 +145,7 @@ func (l *Launcher) run(c *container) {
 	err := l.launch(c)
 	switch {
 	case l.ctx.Err() != nil:
-		c.end()
+		c.release()
 		return // the next Recover goes on
 	case err != nil:
 		l.log(c).Info("container did not start", "error", err)
@@ -140,6 +157,7 @@ func (l *Launcher) run(c *container) {
 
 // fail ends a container whose command was never let go.
 func (l *Launcher) fail(c *container, err error) {
+	c.end()
 	c.tellNoMore()
 	l.emit(containerizer.Failed{ID: c.id, Reason: reasonOf(err), Message: err.Error()})
 	l.finish(c, l.cleanUp(c))
@@ -162,7 +180,7 @@ func (l *Launcher) follow(c *container) {
 			l.log(c).Error("watching the container failed", "error", err)
 		}
 		c.tellNoMore()
-		c.end()
+		c.release()
 		return
 	}
 	l.ended(c)
@@ -196,19 +214,40 @@ func (l *Launcher) ended(c *container) {
 // isolatorPatience is how long the end of a container waits for its isolators to clean up.
 const isolatorPatience = 3 * time.Second
 
-// finish forgets a container, its isolators being cleaned up.
+// finish ends the story of a container, its isolators having been cleaned up as well as they could. What is known of
+// its end stays until the container is dismissed, for the case that another agent has to be told.
 func (l *Launcher) finish(c *container, err error) {
 	if l.ctx.Err() != nil {
 		return // the next Recover finishes it
-	}
-	err = errors.Join(err, removeStatus(c.file))
-	if e := l.config.Store.Delete(c.id); e != nil {
-		err = errors.Join(err, fmt.Errorf("delete the checkpoint: %w", e))
 	}
 	if err != nil {
 		l.log(c).Error("container was not cleaned up", "error", err)
 	}
 	c.cancel(nil)
-	l.forget(c)
 	l.emit(containerizer.Cleaned{ID: c.id, Err: err})
+	c.mu.Lock()
+	c.finished = true
+	dismissed := c.dismissed
+	c.mu.Unlock()
+	if dismissed {
+		l.forget(c)
+	}
+}
+
+// forget removes what was kept of a container that is over and done with.
+func (l *Launcher) forget(c *container) {
+	l.mu.Lock()
+	known := l.containers[c.id] == c
+	delete(l.containers, c.id)
+	l.mu.Unlock()
+	if !known {
+		return
+	}
+	err := removeStatus(c.file)
+	if e := l.config.Store.Delete(c.id); e != nil {
+		err = errors.Join(err, fmt.Errorf("delete the checkpoint: %w", e))
+	}
+	if err != nil {
+		l.log(c).Error("container was not forgotten", "error", err)
+	}
 }

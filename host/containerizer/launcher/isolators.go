@@ -7,7 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"sync"
+	"strings"
 	"time"
 
 	"github.com/mezzo-cluster/mezzo/host/containerizer"
@@ -17,11 +17,10 @@ import (
 )
 
 // isolatorState is an isolator, and whether it knows our containers: until it has been told of them, by Recover,
-// nothing else is asked of it.
+// nothing else is asked of it. One whose plugin is started again is told by its own facade.
 type isolatorState struct {
 	containerizer.IsolatorInstance
 
-	mu    sync.Mutex
 	ready chan struct{} // closed once it is recovered
 }
 
@@ -39,11 +38,8 @@ const (
 func (i *isolatorState) call(ctx context.Context, f func(context.Context) error) error {
 	var last error
 	for backoff := firstBackoff; ; backoff = min(2*backoff, lastBackoff) {
-		i.mu.Lock()
-		ready := i.ready
-		i.mu.Unlock()
 		select {
-		case <-ready:
+		case <-i.ready:
 			if last = f(ctx); last == nil || sdk.CodeOf(last).Final() {
 				return last
 			}
@@ -68,9 +64,13 @@ func givenUp(ctx context.Context, last error) error {
 	return sdk.Errorf(sdk.Unavailable, "it is not available: %w", last)
 }
 
-// named puts the isolator's name before an error.
+// named puts the isolator's name before an error that does not have it.
 func (i *isolatorState) named(err error) error {
-	return fmt.Errorf("isolator %q: %w", i.Name, err)
+	prefix := fmt.Sprintf("isolator %q: ", i.Name)
+	if strings.HasPrefix(err.Error(), prefix) {
+		return err
+	}
+	return fmt.Errorf("%s%w", prefix, err)
 }
 
 func unimplemented(err error) bool { return sdk.CodeOf(err) == sdk.Unimplemented }
@@ -197,7 +197,7 @@ func (l *Launcher) limited(c *container, reached containerizer.Limitation) {
 		return
 	}
 	l.emit(containerizer.Limited{ID: c.id, Limitation: reached})
-	c.destroy()
+	_ = c.destroy()
 }
 
 // limitation is an isolator's limitation in the agent's terms.
@@ -220,49 +220,24 @@ func limitation(name string, l isolator.Limitation) containerizer.Limitation {
 	return out
 }
 
-// Known is the containers that an isolator is to know of: what Recover is called with.
-func (l *Launcher) Known(name string) []isolator.Container {
+// known is the containers that an isolator is to be told of.
+func (l *Launcher) known(i *isolatorState) []isolator.Container {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	var known []isolator.Container
-	for _, i := range l.isolators {
-		if i.Name != name {
-			continue
-		}
-		for _, c := range l.containers {
-			known = append(known, c.forIsolator(l.config.Instance, i))
-		}
+	known := make([]isolator.Container, 0, len(l.containers))
+	for _, c := range l.containers {
+		known = append(known, c.forIsolator(l.config.Instance, i))
 	}
 	return known
-}
-
-// IsolatorRestarted is to be called when an isolator has lost what it had in memory. It is told of the containers
-// again before anything else is asked of it.
-func (l *Launcher) IsolatorRestarted(name string) {
-	for _, i := range l.isolators {
-		if i.Name != name {
-			continue
-		}
-		i.mu.Lock()
-		select {
-		case <-i.ready:
-			i.ready = make(chan struct{})
-			l.spawn(func() { l.recoverIsolator(i) })
-		default: // it is being recovered
-		}
-		i.mu.Unlock()
-	}
 }
 
 // recoverIsolator tells an isolator of the containers, again and again until it takes them. What it has and we
 // do not know is cleaned up.
 func (l *Launcher) recoverIsolator(i *isolatorState) {
 	for backoff := firstBackoff; ; backoff = min(2*backoff, lastBackoff) {
-		unknown, err := i.Isolator.Recover(l.ctx, l.config.Instance, l.Known(i.Name))
+		unknown, err := i.Isolator.Recover(l.ctx, l.config.Instance, l.known(i))
 		if err == nil || unimplemented(err) {
-			i.mu.Lock()
 			close(i.ready)
-			i.mu.Unlock()
 			l.cleanUnknown(i, unknown)
 			return
 		}

@@ -155,7 +155,7 @@ func (l *Launcher) abandon(c *container) error {
 	if l.ctx.Err() != nil {
 		return nil // it ends by itself, its socket being closed
 	}
-	c.destroy()
+	_ = c.destroy()
 	err := c.process.wait(l.ctx)
 	c.end()
 	if err != nil {
@@ -191,6 +191,18 @@ func readStatus(name string) initproto.Status {
 	return initproto.ParseStatus(b)
 }
 
+// appendExit records an end that mezzo-init could not.
+func appendExit(name string, status uint32) error {
+	f, err := os.OpenFile(name, os.O_WRONLY|os.O_APPEND, 0)
+	if err != nil {
+		return err
+	}
+	// mezzo-init may have been killed before it could say that the command was let go.
+	records := initproto.AppendRecord(nil, initproto.Released, 0)
+	_, err = f.Write(initproto.AppendRecord(records, initproto.Exited, status))
+	return errors.Join(err, f.Close())
+}
+
 // killedStatus is the raw wait status of a process that SIGKILL ended.
 const killedStatus = 9
 
@@ -204,6 +216,10 @@ func (l *Launcher) exitOf(c *container) containerizer.Exited {
 	case s.Exited:
 		return containerizer.Exited{ID: c.id, WaitStatus: s.WaitStatus, Known: true}
 	case c.wasDestroyed():
+		// Should another agent ask, this is the status.
+		if err := appendExit(c.file, killedStatus); err != nil {
+			l.log(c).Warn("status of a destroyed container was not kept", "error", err)
+		}
 		return containerizer.Exited{ID: c.id, WaitStatus: killedStatus, Known: true}
 	default:
 		return containerizer.Exited{ID: c.id}

@@ -170,10 +170,10 @@ func (l *Launcher) Kill(ctx context.Context, id string, signal syscall.Signal) e
 	return nil
 }
 
-// Destroy kills whatever is in the container, in whatever state it is.
+// Destroy kills whatever is in the container, in whatever state it is, and forgets one that is over.
 func (l *Launcher) Destroy(_ context.Context, id string) {
-	if c := l.find(id); c != nil {
-		c.destroy()
+	if c := l.find(id); c != nil && c.destroy() {
+		l.forget(c)
 	}
 }
 
@@ -254,12 +254,6 @@ func (l *Launcher) find(id string) *container {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.containers[id]
-}
-
-func (l *Launcher) forget(c *container) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	delete(l.containers, c.id)
 }
 
 // spawn runs f beside, unless the launcher is closed; Close waits for it.

@@ -77,7 +77,7 @@ func (l *Launcher) resume(ctx context.Context, c *container) (containerizer.Reco
 		if err := endProcess(ctx, c.process); err != nil {
 			return containerizer.Recovered{}, err
 		}
-		c.end()
+		c.release()
 		status = readStatus(c.file)
 	}
 	r := containerizer.Recovered{ID: c.id}
@@ -90,9 +90,11 @@ func (l *Launcher) resume(ctx context.Context, c *container) (containerizer.Reco
 	case status.Released:
 		exited := l.exitOf(c)
 		r.State, r.WaitStatus, r.Known = containerizer.Ended, exited.WaitStatus, exited.Known
+		c.end() // so that it may be dismissed from now on
 		l.watch(c)
 		l.spawn(func() { l.ended(c) })
 	default:
+		c.end()
 		l.spawn(func() { l.fail(c, errUnstarted) })
 	}
 	return r, nil

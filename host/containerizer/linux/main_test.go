@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"maps"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"sync"
@@ -20,35 +19,11 @@ import (
 	"github.com/mezzo-cluster/mezzo/host/containerizer/linux"
 )
 
-// initPath is the mezzo-init that the tests run, built from the tree.
+// initPath is the mezzo-init that the tests run.
 var initPath string
 
 func TestMain(m *testing.M) {
-	if folder := os.Getenv(agentVariable); folder != "" {
-		beAgent(folder)
-	}
-	folder, err := os.MkdirTemp("", "mezzo-init-*")
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
-	initPath = filepath.Join(folder, "mezzo-init")
-	build := exec.Command("go", "build", "-trimpath", "-ldflags=-s -w", "-o", initPath,
-		"github.com/mezzo-cluster/mezzo/host/cmd/mezzo-init")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	build.Stderr = os.Stderr
-	if err := build.Run(); err != nil {
-		fmt.Fprintln(os.Stderr, "build mezzo-init:", err)
-		os.Exit(1)
-	}
-	// The tasks of some tests run as another user, who is to be able to enter the sandboxes.
-	if err := os.Chmod(folder, 0o755); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
-	code := m.Run()
-	_ = os.RemoveAll(folder)
-	os.Exit(code)
+	os.Exit(testMain(m))
 }
 
 // memoryStore keeps checkpoints as the agent's run store does, without a disk.
@@ -156,11 +131,11 @@ func (r *rig) restart() {
 }
 
 func (r *rig) stop() {
-	for _, p := range r.store.checkpoints() {
-		r.c.Destroy(context.Background(), p.ID)
-	}
 	deadline := time.Now().Add(10 * time.Second)
 	for len(r.store.checkpoints()) > 0 && time.Now().Before(deadline) {
+		for _, p := range r.store.checkpoints() {
+			r.c.Destroy(context.Background(), p.ID)
+		}
 		select {
 		case <-r.c.Events():
 		case <-time.After(5 * time.Millisecond):
@@ -168,6 +143,10 @@ func (r *rig) stop() {
 	}
 	if left := r.store.checkpoints(); len(left) > 0 {
 		r.t.Errorf("%d containers were not cleaned up", len(left))
+	}
+	left, err := os.ReadDir(filepath.Join(r.config.RuntimeDir, r.config.Instance))
+	if err != nil || len(left) > 0 {
+		r.t.Errorf("left in the runtime folder: %v, %v", left, err)
 	}
 	_ = r.c.Close()
 }

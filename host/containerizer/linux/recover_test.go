@@ -1,4 +1,4 @@
-//go:build linux
+//go:build linux && !cgroups2
 
 package linux_test
 
@@ -193,12 +193,15 @@ func TestAgentKilled(t *testing.T) {
 	r := newRig(t)
 	mark := filepath.Join(r.folder, "mark")
 	a := startAgent(t, r, "held",
-		r.shell("running", "trap 'exit 5' USR1; while :; do sleep 0.01; done"),
-		r.shell("ended", "trap 'exit 4' USR1; while :; do sleep 0.01; done"),
+		r.shell("running", "trap 'exit 5' USR1; echo ready; while :; do sleep 0.01; done"),
+		r.shell("ended", "trap 'exit 4' USR1; echo ready; while :; do sleep 0.01; done"),
 		r.shell("signalled", "sleep 1000"),
 		r.shell("init-killed", "sleep 1000"),
 		r.shell("held", "touch "+mark),
 	)
+	for _, id := range []string{"running", "ended"} {
+		until(t, "the trap of "+id, func() bool { return r.read(id, "stdout") == "ready\n" })
+	}
 	a.kill(t)
 	// While there is no agent, one ends by itself, one by a signal, one loses its init.
 	signalInside(t, a.pids["ended"], syscall.SIGUSR1)
@@ -240,8 +243,47 @@ func TestAgentKilled(t *testing.T) {
 		t.Errorf("%+v", e)
 	}
 	want[containerizer.Cleaned](r, "running")
-	if left, err := os.ReadDir(filepath.Join(r.config.RuntimeDir, r.config.Instance)); err != nil || len(left) > 0 {
-		t.Errorf("left in the runtime folder: %v, %v", left, err)
+}
+
+// TestEndIsKept has the agent die after a container ended and before the agent took note of that.
+func TestEndIsKept(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	ctx := context.Background()
+	for id, command := range map[string]string{"exits": "exit 7", "destroyed": "sleep 1000", "fails": ""} {
+		spec := r.shell(id, command)
+		if id == "fails" {
+			spec.User = "no-such-user"
+		}
+		r.c.Launch(ctx, spec)
+	}
+	want[containerizer.Started](r, "destroyed")
+	r.c.Destroy(ctx, "destroyed")
+	for range 2 {
+		for _, id := range []string{"exits", "destroyed", "fails"} {
+			for _, ok := r.next(id).(containerizer.Cleaned); !ok; _, ok = r.next(id).(containerizer.Cleaned) {
+			}
+		}
+		r.restart()
+		for id, wanted := range map[string]containerizer.Recovered{
+			"exits":     {ID: "exits", State: containerizer.Ended, WaitStatus: 7 << 8, Known: true},
+			"destroyed": {ID: "destroyed", State: containerizer.Ended, WaitStatus: 9, Known: true},
+			"fails":     {ID: "fails", State: containerizer.Unstarted},
+		} {
+			if got := r.found(id); got != wanted {
+				t.Errorf("recovered %+v, want %+v", got, wanted)
+			}
+		}
+	}
+	// Dismissed in whatever state: just recovered, and cleaned up.
+	r.c.Destroy(ctx, "exits")
+	for _, ok := r.next("fails").(containerizer.Cleaned); !ok; _, ok = r.next("fails").(containerizer.Cleaned) {
+	}
+	r.c.Destroy(ctx, "fails")
+	until(t, "two are forgotten", func() bool { return len(r.store.checkpoints()) == 1 })
+	r.restart()
+	if len(r.recovered) != 1 || r.recovered[0].ID != "destroyed" {
+		t.Errorf("recovered %+v", r.recovered)
 	}
 }
 

@@ -1,4 +1,4 @@
-//go:build linux
+//go:build linux && !cgroups2
 
 package linux_test
 
@@ -289,5 +289,23 @@ func link(t *testing.T, sandbox, name string) {
 	}
 	if err := os.Symlink("/etc/passwd", filepath.Join(sandbox, name)); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestDescriptors checks that a container has no descriptor but its own, even of those that the agent was started with.
+func TestDescriptors(t *testing.T) {
+	t.Parallel()
+	stray, err := syscall.Dup(2) // as a shell leaves it behind: not to be closed on exec
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer syscall.Close(stray) //nolint:errcheck // ours alone
+	r := newRig(t)
+	_, stdout, stderr := r.runToEnd(r.shell("fds", "ls /proc/self/fd; cd /proc/1/fd && for f in *; do readlink $f; done"))
+	wanted := "0\n1\n2\n3\n" // the last is of ls
+	init := strings.Join([]string{"/dev/null", r.sandbox("fds") + "/stdout", r.sandbox("fds") + "/stderr", ""}, "\n")
+	rest, ok := strings.CutPrefix(stdout, wanted)
+	if rest, ok2 := strings.CutPrefix(rest, init); !ok || !ok2 || strings.Count(rest, "\n") != 1 {
+		t.Errorf("stdout %q, stderr %q", stdout, stderr)
 	}
 }

@@ -1,8 +1,8 @@
 //go:build unix
 
 // Package posix is the containerizer of an agent that is not root, or not on Linux: a container is a process group
-// under a mezzo-init. Nothing is isolated, and a process that takes pains to can outlive its container. What it
-// shares with linux is in package launcher.
+// under a mezzo-init. Nothing is isolated, and a process that takes pains to can outlive its container; without root
+// all commands run as the agent's user, whomever they name. What it shares with linux is in package launcher.
 package posix
 
 import (
@@ -26,7 +26,7 @@ func New(c launcher.Config) (*launcher.Launcher, error) {
 	if logger == nil {
 		logger = slog.Default()
 	}
-	logger.Warn("tasks run as plain processes, without isolation from this machine or from each other: "+
+	logger.Warn("tasks run as plain processes of the agent's user, without isolation from this machine or from each other: "+
 		"that takes Linux and an agent that is root", "system", runtime.GOOS, "uid", os.Geteuid())
 	return l, nil
 }

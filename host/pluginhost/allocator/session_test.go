@@ -96,7 +96,7 @@ func (b *books) Snapshot() contract.Snapshot {
 	for _, id := range slices.Sorted(maps.Keys(b.agents)) {
 		added := contract.AgentAdded{Agent: b.agents[id]}
 		if b.used[id] {
-			added.Uses = []contract.Use{{Framework: "f1", Resources: b.agents[id].Total}}
+			added.Uses = []contract.Use{{Framework: "f1", Resources: b.agents[id].Total.Allocate("dev")}}
 		}
 		s.Updates = append(s.Updates, added)
 	}
@@ -137,7 +137,7 @@ func (b *books) recover(i int) {
 	id := fmt.Sprintf("agent-%05d", i)
 	b.used[id] = false
 	b.seq++
-	b.session.Update(b.seq, contract.Recovered{Framework: "f1", Agent: id, Resources: b.agents[id].Total})
+	b.session.Update(b.seq, contract.Recovered{Framework: "f1", Agent: id, Resources: b.agents[id].Total.Allocate("dev")})
 }
 
 func (b *books) count(f func(*books) int) int {

@@ -32,6 +32,7 @@ type Allocator struct {
 	compactAt  int // how many expiries are worth a look through them
 
 	proposed map[uint64]proposal // not answered yet
+	orphans  map[string][]uint64 // uncounted proposals by the id of their agent, which has gone
 	lastID   uint64
 	visits   uint64
 	numbers  uint64
@@ -43,6 +44,7 @@ type proposal struct {
 	agent     *agent
 	client    *client
 	resources resource.Resources
+	uncounted bool // it has lost its place in the books; see orphan.go
 }
 
 var _ allocator.Allocator = (*Allocator)(nil)
@@ -72,7 +74,7 @@ func (a *Allocator) reset() {
 	a.list = nil
 	a.candidates, a.held, a.cycle, a.expiries = nil, nil, nil, nil
 	a.urgent, a.compactAt = true, leastCompact
-	a.proposed = make(map[uint64]proposal)
+	a.proposed, a.orphans = make(map[uint64]proposal), make(map[string][]uint64)
 }
 
 // Snapshot implements allocator.Allocator.
@@ -90,8 +92,8 @@ func (a *Allocator) Answer(now time.Time, answers []allocator.Answer) error {
 			continue
 		}
 		delete(a.proposed, answer.ID)
-		if p.agent.gone {
-			if err := a.regrant(p, answer); err != nil {
+		if p.uncounted {
+			if err := a.answerUncounted(p, answer); err != nil {
 				return err
 			}
 			continue
@@ -107,19 +109,6 @@ func (a *Allocator) Answer(now time.Time, answers []allocator.Answer) error {
 		a.filterFor(now, p.agent, p.client, p.resources, 0)
 		a.mark(p.agent)
 		a.drop(p.client)
-	}
-	return nil
-}
-
-// regrant deals with the answer to a proposal whose agent has gone meanwhile, and everything that was counted on it.
-// If it was accepted all the same, the agent is back and does not have it yet.
-func (a *Allocator) regrant(p proposal, answer allocator.Answer) error {
-	back := a.agents[p.agent.ID]
-	if !answer.Accepted() || back == nil {
-		return nil
-	}
-	if err := a.grant(back, a.client(p.client.framework.ID, p.client.role), p.resources); err != nil {
-		return fmt.Errorf("count allocation %d on an agent that is back: %w", answer.ID, err)
 	}
 	return nil
 }

@@ -24,6 +24,16 @@ type agent struct {
 	gone      bool
 }
 
+// Available is what is free on an agent as far as the allocator knows, shared volumes aside, for whoever compares its
+// books with the host's. It tells whether the agent is known.
+func (a *Allocator) Available(agent string) (free resource.Resources, known bool) {
+	ag := a.agents[agent]
+	if ag == nil {
+		return free, false
+	}
+	return ag.available(), true
+}
+
 // use is what a framework has of an agent in one role.
 type use struct {
 	client    *client

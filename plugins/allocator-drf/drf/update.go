@@ -103,6 +103,9 @@ func (a *Allocator) addAgent(u allocator.AgentAdded) error {
 			return err
 		}
 	}
+	if err := a.adopt(ag); err != nil {
+		return err
+	}
 	a.urgent = true
 	a.mark(ag)
 	a.releaseHeld()
@@ -138,6 +141,7 @@ func (a *Allocator) removeAgent(id string) {
 		a.charge(u.client, u.resources, a.sharedUses(ag, u.resources), -1)
 		a.drop(u.client)
 	}
+	a.orphan(ag)
 	a.countTotal(ag.Total, -1)
 	ag.gone = true
 	delete(a.agents, id)
@@ -157,6 +161,9 @@ func (a *Allocator) allocated(framework, agent string, r resource.Resources) err
 			return fmt.Errorf("resources %s of framework %s are allocated to no role", r, framework)
 		}
 		part := r.AllocatedTo(role).Unallocate()
+		if err := a.yield(ag, part); err != nil {
+			return err
+		}
 		if err := a.grant(ag, a.client(framework, role), part); err != nil {
 			return err
 		}

@@ -139,23 +139,28 @@ func TestUsage(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	spec := r.spec("busy", 500, 64000)
-	spec.Limits = map[string]resource.Limit{"cpus": resource.Finite(500)}
+	spec.Limits = map[string]resource.Limit{"cpus": resource.Finite(100)} // so little that it is reached on a busy machine
 	busy, idle := r.prepare(spec), r.prepare(r.spec("idle", 100, 32000))
-	busy.run("x=$(head -c 4000000 /dev/zero | tr '\\0' x); while :; do :; done")
+	busy.run("x=$(yes | head -c 1000000); while :; do :; done")
 	var u isolator.Usage
+	defer func() {
+		if t.Failed() {
+			t.Logf("%v s, throttled %d times, %d bytes", *u.CPUsUserTimeSecs, *u.CPUsNrThrottled, *u.MemRSSBytes)
+		}
+	}()
 	until(t, "use of cpu and memory", func() bool {
 		usage, err := r.i.Usage(t.Context(), []isolator.Container{busy.Container, idle.Container, {ID: "unknown", Instance: r.instance}})
 		if err != nil || len(usage) != 2 {
 			t.Fatal(usage, err)
 		}
 		u = usage["busy"]
-		return *u.CPUsUserTimeSecs > 0.05 && *u.CPUsNrThrottled > 0 && *u.MemRSSBytes > 3_000_000
+		return *u.CPUsUserTimeSecs > 0.05 && *u.CPUsNrThrottled > 0 && *u.MemRSSBytes > 1_000_000 && *u.Processes == 1 && *u.Threads == 1 // the shell alone
 	})
-	if *u.MemLimitBytes != 64<<20 || *u.MemSoftLimitBytes != 64<<20 || *u.CPUsLimit != 0.5 || *u.CPUsSoftLimit != 0.5 {
+	if *u.MemLimitBytes != 64<<20 || *u.MemSoftLimitBytes != 64<<20 || *u.CPUsLimit != 0.1 || *u.CPUsSoftLimit != 0.5 {
 		t.Errorf("limits: %d %d %v %v", *u.MemLimitBytes, *u.MemSoftLimitBytes, *u.CPUsLimit, *u.CPUsSoftLimit)
 	}
-	if *u.Processes != 1 || *u.Threads != 1 || *u.MemTotalBytes < *u.MemRSSBytes || u.Timestamp.IsZero() {
-		t.Errorf("%d processes, %d threads, %d bytes", *u.Processes, *u.Threads, *u.MemTotalBytes)
+	if *u.MemTotalBytes < *u.MemRSSBytes || u.Timestamp.IsZero() {
+		t.Errorf("%d bytes of which %d are resident", *u.MemTotalBytes, *u.MemRSSBytes)
 	}
 	status, err := r.i.Status(t.Context(), []isolator.Container{busy.Container, {ID: "unknown", Instance: r.instance}})
 	if err != nil || len(status) != 1 || !slices.Equal(status["busy"].CgroupPaths, busy.plan.CgroupPaths) {

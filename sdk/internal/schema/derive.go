@@ -169,10 +169,10 @@ func (f *field) blockType(n pluginv1.Nesting, t reflect.Type, within []reflect.T
 // typeOf is the type of an attribute's value.
 func typeOf(t reflect.Type, enum []string, within []reflect.Type) (*pluginv1.Type, error) {
 	t = deref(t)
-	switch {
-	case t == durationType:
+	switch t {
+	case durationType:
 		return &pluginv1.Type{Kind: pluginv1.Kind_KIND_DURATION}, nil
-	case t == bytesType:
+	case bytesType:
 		return &pluginv1.Type{Kind: pluginv1.Kind_KIND_BYTES}, nil
 	}
 	switch t.Kind() {

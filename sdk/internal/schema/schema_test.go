@@ -40,7 +40,6 @@ type all struct {
 	Blocks   []inner            `config:"blocks,required" max:"3"`
 	Pools    map[string]*inner  `config:"pool" label:"pool"`
 	Ignored  chan int           `config:"-"`
-	private  int
 }
 
 func derive(t *testing.T) *pluginv1.Block {
@@ -113,7 +112,7 @@ func TestDeriveMistakes(t *testing.T) {
 			B int `config:"a"`
 		}{}, `two fields "a"`},
 		{struct {
-			a int `config:"a"` //nolint:unused // the mistake
+			a int `config:"a"`
 		}{}, "not exported"},
 		{struct {
 			A chan int `config:"a"`

@@ -64,7 +64,7 @@ func main() {
 	misbehaveEarly(kind, mode)
 	switch kind {
 	case "allocator":
-		serve.EventAllocator("test", version, newAllocator(mode), serve.Doc("Offers everything to the first framework."))
+		serve.Allocator("test", version, newAllocator(mode), serve.Doc("Offers everything that is free."))
 	case "authorizer":
 		serve.Authorizer("test", version, newAuthorizer(mode), serve.Doc("Allows what does not begin with no."))
 	case "isolator":

@@ -28,7 +28,7 @@ func ToStatus(err error) error {
 	if err == nil {
 		return nil
 	}
-	if s, ok := err.(interface{ GRPCStatus() *status.Status }); ok { //nolint:errorlint // a wrapped one has lost its place
+	if s, ok := err.(interface{ GRPCStatus() *status.Status }); ok {
 		return s.GRPCStatus().Err()
 	}
 	return status.Error(toGRPC[sdk.CodeOf(err)], err.Error())

@@ -1,0 +1,5 @@
+//go:build mutant_launch_lost
+
+package mutant
+
+const planted = "launch_lost"

@@ -1,0 +1,5 @@
+//go:build mutant_lost_update
+
+package mutant
+
+const planted = "lost_update"

@@ -1,0 +1,5 @@
+//go:build mutant_offer_not_rescinded
+
+package mutant
+
+const planted = "offer_not_rescinded"

@@ -1,0 +1,5 @@
+//go:build mutant_resources_kept
+
+package mutant
+
+const planted = "resources_kept"

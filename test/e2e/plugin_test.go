@@ -1,0 +1,402 @@
+//go:build linux
+
+package e2e
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	mesos "github.com/mezzo-cluster/mezzo/sdk/mesos/v1"
+	"github.com/mezzo-cluster/mezzo/sdk/mesos/v1/scheduler"
+)
+
+// pluginStatus is what of /plugins the tests look at.
+type pluginStatus struct {
+	Kind     string `json:"kind"`
+	Name     string `json:"name"`
+	State    string `json:"state"`
+	PID      int    `json:"pid"`
+	Restarts int    `json:"restarts"`
+	Error    string `json:"error"`
+}
+
+// plugin says how the plugin of a kind is, as the daemon at an address sees it.
+func plugin(address, kind string) (pluginStatus, error) {
+	var all []pluginStatus
+	if err := getJSON(address, "/plugins", &all); err != nil {
+		return pluginStatus{}, err
+	}
+	for _, p := range all {
+		if p.Kind == kind {
+			return p, nil
+		}
+	}
+	return pluginStatus{}, fmt.Errorf("no %s among %+v", kind, all)
+}
+
+// ready waits until a plugin is ready, in another process than before, and returns how it is.
+func ready(t *testing.T, address, kind string, before int) pluginStatus {
+	t.Helper()
+	var now pluginStatus
+	eventually(t, kind+" is ready", func() (err error) {
+		if now, err = plugin(address, kind); err == nil && (now.State != "ready" || now.PID == before) {
+			err = fmt.Errorf("%+v", now)
+		}
+		return err
+	})
+	return now
+}
+
+// send sends a signal to a plugin's process.
+func (p pluginStatus) send(t *testing.T, s syscall.Signal) {
+	t.Helper()
+	if p.PID == 0 {
+		t.Fatalf("%s has no process", p.Kind)
+	}
+	if err := syscall.Kill(p.PID, s); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func healthy(address string) error {
+	r, err := request(http.MethodGet, address, "/health", "", nil)
+	if err == nil && r.status != http.StatusOK {
+		err = fmt.Errorf("%d %s", r.status, r.body)
+	}
+	return err
+}
+
+// hobbled is a site whose plugins are in a folder of the test's own, in which one can be broken.
+func hobbled(t *testing.T) (site, string) {
+	t.Helper()
+	dir := t.TempDir()
+	for _, name := range []string{"allocator-drf", "authorizer-opa", "isolator-cgroups"} {
+		if err := os.Link(filepath.Join(suite.bin, name), filepath.Join(dir, name)); err != nil {
+			data, err := os.ReadFile(filepath.Join(suite.bin, name))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(filepath.Join(dir, name), data, 0o755); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	return site{plugins: dir}, dir
+}
+
+// hide takes a plugin's program away, so that it cannot be started; the result puts it back.
+func hide(t *testing.T, dir, name string) (back func()) {
+	t.Helper()
+	path := filepath.Join(dir, name)
+	if err := os.Rename(path, path+".hidden"); err != nil {
+		t.Fatal(err)
+	}
+	return func() {
+		if err := os.Rename(path+".hidden", path); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// While there is no allocator, offers stay good and are accepted; when it is back, offers are made again.
+func TestAllocatorKilled(t *testing.T) {
+	t.Parallel()
+	s, dir := hobbled(t)
+	c := startCluster(t, s)
+	f := subscribe(t, c)
+	f.run(sleeper("runs-on"))
+	stay := processesOf(t, f.await("runs-on", mesos.TaskState_TASK_RUNNING))
+	o := f.offer(nil)
+	p := ready(t, c.address, "allocator", 0)
+	back := hide(t, dir, "allocator-drf")
+	p.send(t, syscall.SIGKILL)
+	eventually(t, "/health says so", func() error {
+		if err := healthy(c.address); err == nil || !strings.Contains(err.Error(), `allocator "drf" is backing off`) {
+			return fmt.Errorf("it says %v", err)
+		}
+		return nil
+	})
+	if err := f.accept(o, shell("meanwhile", "exit 0"), sleeper("runs-on-too")); err != nil {
+		t.Fatal(err)
+	}
+	f.end("meanwhile", "STARTING RUNNING FINISHED")
+	back()
+	now := ready(t, c.address, "allocator", p.PID)
+	if now.Restarts == 0 {
+		t.Errorf("it counts no restart: %+v", now)
+	}
+	f.launch(shell("after", "exit 0"))
+	f.end("after", "STARTING RUNNING FINISHED")
+	eventually(t, "the master is healthy", func() error { return healthy(c.address) })
+	allSame(t, stay)
+	f.kill("runs-on", 0)
+	f.kill("runs-on-too", 0)
+	f.end("runs-on-too", "STARTING RUNNING KILLED")
+	checkWholeOffers(t, f, 1)
+}
+
+// Without the authorizer nothing is allowed, and nothing is lost: calls that need it are to be made again, those
+// that only report go through.
+func TestAuthorizerKilled(t *testing.T) {
+	t.Parallel()
+	s, dir := hobbled(t)
+	c := startCluster(t, s)
+	f := subscribe(t, c, notAcknowledging)
+	f.launch(sleeper("runs-on"))
+	starting := f.await("runs-on", mesos.TaskState_TASK_STARTING)
+	o := f.offer(nil)
+	p := ready(t, c.address, "authorizer", 0)
+	back := hide(t, dir, "authorizer-opa")
+	p.send(t, syscall.SIGKILL)
+	eventually(t, "the authorizer is down", func() error {
+		if now, err := plugin(c.address, "authorizer"); err == nil && now.State == "ready" {
+			return errNotYet(now.State)
+		}
+		return nil
+	})
+	mustBeUnavailable(t, "ACCEPT", f.accept(o, shell("denied", "exit 0")))
+	mustBeUnavailable(t, "SUBSCRIBE", newFramework(t, c).subscribe())
+	if r := ask(t, http.MethodGet, c.address, "/state", "", nil); r.status != http.StatusServiceUnavailable || r.header.Get("Retry-After") == "" {
+		t.Errorf("/state: %d %s", r.status, r.body)
+	}
+	if err := f.acknowledge(starting); err != nil {
+		t.Errorf("an acknowledgement: %v", err)
+	}
+	if err := f.acknowledge(f.await("runs-on", mesos.TaskState_TASK_RUNNING)); err != nil {
+		t.Errorf("an acknowledgement: %v", err)
+	}
+	back()
+	ready(t, c.address, "authorizer", p.PID)
+	f.mu.Lock()
+	f.silent = false
+	f.mu.Unlock()
+	if err := f.accept(o, shell("allowed", "exit 0")); err != nil {
+		t.Fatalf("the offer that could not be accepted: %v", err)
+	}
+	f.end("allowed", "STARTING RUNNING FINISHED")
+	if h := f.history("denied"); len(h) > 0 {
+		t.Errorf("what was not allowed went %s", way(h))
+	}
+	f.kill("runs-on", 0)
+	f.end("runs-on", "STARTING RUNNING KILLED")
+}
+
+func mustBeUnavailable(t *testing.T, what string, err error) {
+	t.Helper()
+	var refused *refusalError
+	if !errors.As(err, &refused) || refused.status != http.StatusServiceUnavailable || refused.header.Get("Retry-After") == "" {
+		t.Errorf("%s without an authorizer: %v", what, err)
+	}
+}
+
+// Without the isolator containers run on and new ones wait for it.
+func TestIsolatorKilled(t *testing.T) {
+	t.Parallel()
+	s, dir := hobbled(t)
+	s.agent = `launch_timeout = "30s"`
+	c := startCluster(t, s)
+	a, f := c.agents[0], subscribe(t, c)
+	f.run(sleeper("runs-on"), shell("greedy-later", newGateIn(dir).wait()+`x=$(head -c 200000000 /dev/zero | tr '\0' x); echo ${#x}`))
+	stay := processesOf(t, f.await("runs-on", mesos.TaskState_TASK_RUNNING))
+	p := ready(t, a.address, "isolator", 0)
+	back := hide(t, dir, "isolator-cgroups")
+	p.send(t, syscall.SIGKILL)
+	eventually(t, "the agent is not healthy", func() error {
+		if healthy(a.address) == nil {
+			return errNotYet("it is")
+		}
+		return nil
+	})
+	f.launch(shell("waits", "exit 0"))
+	meanwhile(t, time.Second, "the launch waits", func() error {
+		if h := f.history("waits"); len(h) > 0 {
+			return fmt.Errorf("it went %s", way(h))
+		}
+		return nil
+	})
+	back()
+	ready(t, a.address, "isolator", p.PID)
+	f.end("waits", "STARTING RUNNING FINISHED")
+	allSame(t, stay)
+	newGateIn(dir).open(t)
+	if s := f.end("greedy-later", "STARTING RUNNING FAILED"); s.GetReason() != mesos.TaskStatus_REASON_CONTAINER_LIMITATION_MEMORY {
+		t.Errorf("a limit under the new process: %s, %s", s.GetReason(), s.GetMessage())
+	}
+	f.kill("runs-on", 0)
+	f.end("runs-on", "STARTING RUNNING KILLED")
+}
+
+func newGateIn(dir string) gate { return gate(filepath.Join(dir, "open")) }
+
+// A launch does not wait for the isolator for ever.
+func TestLaunchTimeout(t *testing.T) {
+	t.Parallel()
+	s, dir := hobbled(t)
+	s.agent = `launch_timeout = "1s"`
+	c := startCluster(t, s)
+	f := subscribe(t, c)
+	p := ready(t, c.agents[0].address, "isolator", 0)
+	back := hide(t, dir, "isolator-cgroups")
+	p.send(t, syscall.SIGKILL)
+	f.launch(shell("waits", "exit 0"))
+	last := f.end("waits", "FAILED")
+	if last.GetReason() != mesos.TaskStatus_REASON_CONTAINER_LAUNCH_FAILED || !strings.Contains(last.GetMessage(), "cgroups") {
+		t.Errorf("%s: %s", last.GetReason(), last.GetMessage())
+	}
+	back()
+	if r := c.mezzo("plugin", "reload", "isolator", "cgroups", "--agent", c.agents[0].address); r.status != 0 {
+		t.Errorf("reload: %s", r)
+	}
+	ready(t, c.agents[0].address, "isolator", p.PID)
+	f.launch(shell("after", "exit 0"))
+	f.end("after", "STARTING RUNNING FINISHED")
+}
+
+// A plugin that hangs is found out, killed and started again.
+func TestPluginsHang(t *testing.T) {
+	t.Parallel()
+	c := startCluster(t, site{})
+	f := subscribe(t, c)
+	f.run(sleeper("runs-on"))
+	stay := processesOf(t, f.await("runs-on", mesos.TaskState_TASK_RUNNING))
+	where := map[string]string{"allocator": c.address, "authorizer": c.address, "isolator": c.agents[0].address}
+	before := map[string]pluginStatus{}
+	for kind, address := range where {
+		before[kind] = ready(t, address, kind, 0)
+		before[kind].send(t, syscall.SIGSTOP)
+	}
+	for kind, address := range where {
+		ready(t, address, kind, before[kind].PID)
+		gone(t, []int{before[kind].PID})
+	}
+	allSame(t, stay)
+	eventually(t, "a task can be launched", func() error { return f.accept(f.offer(nil), shell("after", "exit 0")) })
+	f.end("after", "STARTING RUNNING FINISHED")
+	f.kill("runs-on", 0)
+	f.end("runs-on", "STARTING RUNNING KILLED")
+}
+
+// A plugin that keeps dying is failed, which is shown; one that can be started again is by a reload, at once.
+func TestPluginKeepsDying(t *testing.T) {
+	t.Parallel()
+	s, dir := hobbled(t)
+	c := startCluster(t, s)
+	f := subscribe(t, c)
+	f.run(sleeper("runs-on"))
+	p := ready(t, c.address, "allocator", 0)
+	back := hide(t, dir, "allocator-drf")
+	write(t, dir, "allocator-drf", "#!/bin/sh\nexit 3\n")
+	if err := os.Chmod(filepath.Join(dir, "allocator-drf"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	p.send(t, syscall.SIGKILL)
+	within(t, 2*time.Minute, "it is failed", func() error {
+		if now, err := plugin(c.address, "allocator"); err != nil || now.State != "failed" {
+			return fmt.Errorf("%+v %w", now, err)
+		}
+		return nil
+	})
+	if r := c.mezzo("plugin", "list"); r.status != 0 || !strings.Contains(r.stdout, "failed") {
+		t.Errorf("plugin list: %s", r)
+	}
+	if r := ask(t, http.MethodGet, c.address, "/health", "", nil); r.status != http.StatusServiceUnavailable || !strings.Contains(r.body, `allocator "drf" is failed`) {
+		t.Errorf("/health: %d %s", r.status, r.body)
+	}
+	if r := c.mezzo("plugin", "reload", "allocator", "drf"); r.status != 1 || !strings.Contains(r.stderr, "allocator") {
+		t.Errorf("reload of what cannot be started: %s", r)
+	}
+	back()
+	if r := c.mezzo("plugin", "reload", "allocator", "drf"); r.status != 0 {
+		t.Errorf("reload: %s", r)
+	}
+	ready(t, c.address, "allocator", p.PID)
+	if err := healthy(c.address); err != nil {
+		t.Error(err)
+	}
+	f.launch(shell("after", "exit 0"))
+	f.end("after", "STARTING RUNNING FINISHED")
+	f.kill("runs-on", 0)
+	f.end("runs-on", "STARTING RUNNING KILLED")
+}
+
+// Plugins are replaced under running tasks, none of which is lost, and no resources are offered twice.
+func TestReload(t *testing.T) {
+	t.Parallel()
+	c := startCluster(t, site{})
+	a, f := c.agents[0], subscribe(t, c)
+	f.run(sleeper("runs-on"), shell("greedy-later", newGateIn(c.dir).wait()+`x=$(head -c 200000000 /dev/zero | tr '\0' x); echo ${#x}`))
+	stay := processesOf(t, f.await("runs-on", mesos.TaskState_TASK_RUNNING))
+	held := f.offer(nil)
+	for round := range 2 {
+		for _, one := range []struct{ kind, name, address string }{
+			{"allocator", "drf", c.address}, {"authorizer", "opa", c.address}, {"isolator", "cgroups", a.address},
+		} {
+			before := ready(t, one.address, one.kind, 0)
+			args := []string{"plugin", "reload", one.kind, one.name}
+			if one.kind == "isolator" {
+				args = append(args, "--agent", a.address)
+			}
+			if r := c.mezzo(args...); r.status != 0 || !strings.Contains(r.stdout, "was reloaded") {
+				t.Fatalf("%v: %s", args, r)
+			}
+			now := ready(t, one.address, one.kind, before.PID)
+			if now.Restarts != before.Restarts {
+				t.Errorf("a reload counts as a restart: %+v", now)
+			}
+			gone(t, []int{before.PID})
+		}
+		if held != nil { // an offer of before is as good as ever
+			if err := f.accept(held, shell("on-an-old-offer", "exit 0")); err != nil {
+				t.Fatal(err)
+			}
+			f.end("on-an-old-offer", "STARTING RUNNING FINISHED")
+			held = nil
+		}
+		id := fmt.Sprintf("after-%d", round)
+		f.launch(shell(id, "exit 0"))
+		f.end(id, "STARTING RUNNING FINISHED")
+	}
+	allSame(t, stay)
+	newGateIn(c.dir).open(t)
+	if s := f.end("greedy-later", "STARTING RUNNING FAILED"); s.GetReason() != mesos.TaskStatus_REASON_CONTAINER_LIMITATION_MEMORY {
+		t.Errorf("a limit after reloads: %s, %s", s.GetReason(), s.GetMessage())
+	}
+	f.kill("runs-on", 0)
+	f.end("runs-on", "STARTING RUNNING KILLED")
+	checkWholeOffers(t, f, 1)
+	if r := c.mezzo("plugin", "reload", "allocator", "nobody"); r.status != 1 || !strings.Contains(r.stderr, "nobody") {
+		t.Errorf("reload of an unknown plugin: %s", r)
+	}
+}
+
+// A reload that cannot succeed leaves the plugin as it was, and says at which line the mistake is.
+func TestReloadFails(t *testing.T) {
+	t.Parallel()
+	c := startCluster(t, site{})
+	f := subscribe(t, c)
+	before := ready(t, c.address, "allocator", 0)
+	config := filepath.Join(c.dir, "master.hcl")
+	good, err := os.ReadFile(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, c.dir, "master.hcl", strings.Replace(string(good), `plugin "allocator" "drf" {`, "plugin \"allocator\" \"drf\" {\n  config {\n    fairness_excluded = []\n  }", 1))
+	mustSay(t, c.mezzo("plugin", "reload", "allocator", "drf"), 1, "master.hcl:", "fairness_excluded", "fairness_exclude")
+	if now := ready(t, c.address, "allocator", 0); now.PID != before.PID {
+		t.Errorf("it was %+v, now %+v", before, now)
+	}
+	write(t, c.dir, "master.hcl", string(good))
+	f.launch(shell("after", "exit 0"))
+	f.end("after", "STARTING RUNNING FINISHED")
+	var refused *refusalError
+	if err := f.send(&scheduler.Call{Type: scheduler.Call_ACCEPT.Enum()}); !errors.As(err, &refused) {
+		t.Errorf("a bad call: %v", err)
+	}
+}
