@@ -8,6 +8,7 @@ import (
 
 	"github.com/mezzo-cluster/mezzo/host/agent/record"
 	"github.com/mezzo-cluster/mezzo/host/containerizer"
+	"github.com/mezzo-cluster/mezzo/host/mutant"
 	mesos "github.com/mezzo-cluster/mezzo/sdk/mesos/v1"
 )
 
@@ -250,6 +251,10 @@ func (a *Agent) resumeWithoutContainer(t *task) {
 }
 
 func (a *Agent) resumeRunning(t *task) {
+	if mutant.RecoveredForgotten {
+		delete(a.byContainer, t.container)
+		return
+	}
 	if t.kill != nil && t.kill.cause == causeLaunching {
 		t.phase, t.pid = phaseRunning, t.found.Pid
 		a.emit(Destroy{Container: t.container})

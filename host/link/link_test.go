@@ -15,7 +15,9 @@ import (
 // master records what it is told, one line an event.
 type master struct{ events chan string }
 
-func (m master) Connected(conn, _, _ string, h *linkv1.Hello) { m.events <- "connected " + h.AgentId + " " + conn }
+func (m master) Connected(conn, _, _ string, h *linkv1.Hello) {
+	m.events <- "connected " + h.AgentId + " " + conn
+}
 func (m master) Received(_ string, msg *linkv1.ToMaster) {
 	m.events <- fmt.Sprintf("received %s%d", msg.GetUpdate().GetFrameworkId(), msg.GetPong().GetNumber())
 }

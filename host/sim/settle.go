@@ -10,6 +10,7 @@ import (
 	"github.com/mezzo-cluster/mezzo/host/agent/record"
 	"github.com/mezzo-cluster/mezzo/host/master"
 	mesos "github.com/mezzo-cluster/mezzo/sdk/mesos/v1"
+	"github.com/mezzo-cluster/mezzo/sdk/resource"
 )
 
 const (
@@ -113,10 +114,21 @@ func (m *machine) restless(l *leader) string {
 			return m.unacknowledged()
 		}
 	}
+	var held resource.Resources
 	for _, c := range m.containers {
+		if c.live() {
+			sum, err := held.Add(c.spec.Resources)
+			if err != nil {
+				return fmt.Sprintf("what containers of %s hold does not add up: %v", m.name, err)
+			}
+			held = sum
+		}
 		if t := m.w.ledger.task(c.spec.Framework, c.spec.Task); c.live() && (t == nil || t.ended) {
 			return fmt.Sprintf("container %s of %s runs on %s, and its task has ended", c.id, c.spec.Task, m.name)
 		}
+	}
+	if !s.Used.Equal(held) {
+		return fmt.Sprintf("%s believes that its tasks hold %s, and containers hold %s", p.name, s.Used, held)
 	}
 	return ""
 }

@@ -37,3 +37,59 @@ func mustSay(t *testing.T, r result, status int, want ...string) {
 		}
 	}
 }
+
+// bad is a configuration with a mistake, and what has to be said about it.
+type bad struct {
+	change []string // text replaced by text
+	want   []string
+}
+
+// Mistakes that `mezzo config validate` finds, and the daemon as well, at their line and with a remedy.
+func TestBadConfiguration(t *testing.T) {
+	t.Parallel()
+	c := newCluster(t, site{})
+	good := filepath.Join(c.dir, "master.hcl")
+	policies := filepath.Join(c.dir, "bad-policies")
+	if err := os.Mkdir(policies, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	write(t, policies, "bad.rego", "package mezzo.authz\n\nallow if {\n\tinput.subject ==\n}\n")
+	sum := checksum(t, filepath.Join(suite.bin, "allocator-drf"))
+	other := strings.Repeat("0", len(sum))
+	for name, one := range map[string]bad{
+		"syntax":            {[]string{"master {", "master {{"}, []string{"master-changed.hcl:1:", "^"}},
+		"unclosed":          {[]string{`plugin "authorizer" "opa" {`, `plugin "authorizer" "opa {`}, []string{"master-changed.hcl:"}},
+		"unknown attribute": {[]string{"data_dir ", "data_dri "}, []string{"master-changed.hcl:", `"data_dri"`, `Did you mean "data_dir"`}},
+		"unknown block":     {[]string{"master {", "mater {"}, []string{"master-changed.hcl:1:", `Did you mean "master"`}},
+		"wrong type":        {[]string{"data_dir ", "agent_ping_timeout = 5\n data_dir "}, []string{"master-changed.hcl:", "agent_ping_timeout", "15s"}},
+		"out of range":      {[]string{"data_dir ", "agent_ping_timeout = \"1ms\"\n data_dir "}, []string{"master-changed.hcl:", "agent_ping_timeout", "1s"}},
+		"not an address":    {[]string{c.address, "somewhere"}, []string{"master-changed.hcl:2:", "host:port"}},
+		"open to the world": {[]string{c.address, "0.0.0.0:1"}, []string{"master-changed.hcl:2:", "TLS", "insecure = true"}},
+		"missing plugin":    {[]string{`plugin "allocator" "drf"`, `plugin "allocator" "missing"`}, []string{`allocator "missing"`, "allocator-missing"}},
+		"wrong checksum":    {[]string{sum, other}, []string{`allocator "drf"`, sum, other}},
+		"no such checksum":  {[]string{sum, "abc"}, []string{"master-changed.hcl:", "64 hexadecimal digits"}},
+		"one name twice":    {[]string{`plugin "authorizer" "opa"`, `plugin "allocator" "drf"`}, []string{"master-changed.hcl:", "allocator", "already"}},
+		"unknown kind":      {[]string{`plugin "authorizer"`, `plugin "authoriser"`}, []string{"master-changed.hcl:", `"authoriser"`, `Did you mean "authorizer"`}},
+		"plugin attribute":  {[]string{"policies =", "polices ="}, []string{"master-changed.hcl:", `"polices"`, `"policies"`}},
+		"plugin type":       {[]string{`policies = "`, `policies = 5 #`}, []string{"master-changed.hcl:", "policies"}},
+		"broken policy":     {[]string{c.site.policies, policies}, []string{"master-changed.hcl:", "bad.rego:"}},
+		"no policies":       {[]string{c.site.policies, c.dir + "/absent"}, []string{"master-changed.hcl:", c.dir + "/absent"}},
+		"plugin not itself": {[]string{`plugin "allocator" "drf" {`, "plugin \"allocator\" \"drf\" {\n binary = \"" + suite.bin + "/authorizer-opa\"", sum, checksum(t, filepath.Join(suite.bin, "authorizer-opa"))}, []string{"allocator", "authorizer-opa"}},
+	} {
+		config := replaced(t, good, one.change...)
+		mustSay(t, command(t, "mezzo", "config", "validate", config), 1, one.want...)
+		mustSay(t, command(t, "mezzo", "master", config), 1, one.want...)
+		if t.Failed() {
+			t.Fatalf("%s", name)
+		}
+	}
+	if exists(filepath.Join(c.dir, "master", "registry")) {
+		t.Error("a master that did not start has made a registry")
+	}
+	if left := descendants(t, os.Getpid(), suite.bin); len(left) > 0 && !anyElse(left, c.dir) {
+		t.Errorf("left: %v", left)
+	}
+	if r := command(t, "mezzo", "config", "validate", good); r.status != 0 || !strings.Contains(r.stdout, "valid") {
+		t.Errorf("the good one: %s", r)
+	}
+}

@@ -58,7 +58,9 @@ func frameworkRows(active, completed []*master.Response_GetFrameworks_Framework)
 	for _, f := range completed {
 		list = append(list, frameworkOf(f, true))
 	}
-	slices.SortStableFunc(list, func(a, b frameworkLine) int { return cmp.Or(a.Registered.Compare(b.Registered), cmp.Compare(a.ID, b.ID)) })
+	slices.SortStableFunc(list, func(a, b frameworkLine) int {
+		return cmp.Or(a.Registered.Compare(b.Registered), cmp.Compare(a.ID, b.ID))
+	})
 	r := rows{
 		header: []string{"framework", "name", "state", "roles", "user", "cpus", "mem (MB)", "offered cpus", "registered"},
 		empty:  "No frameworks are registered.", value: list,

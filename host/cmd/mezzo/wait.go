@@ -47,11 +47,11 @@ func newWait(o *options) *cobra.Command {
 func waitReady(ctx context.Context, c *client.Client, agents, process int) (int, error) {
 	for {
 		n, err := activeAgents(ctx, c)
-		if err == nil && n >= agents {
-			return n, nil
-		}
 		if process != 0 && !alive(process) {
 			return 0, fmt.Errorf("process %d has ended before the cluster was ready", process)
+		}
+		if err == nil && n >= agents {
+			return n, nil
 		}
 		select {
 		case <-ctx.Done():

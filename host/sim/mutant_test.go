@@ -1,0 +1,65 @@
+//go:build !race
+
+package sim_test
+
+import (
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/mezzo-cluster/mezzo/host/mutant"
+)
+
+// Each planted bug is found by one of the fixed seeds.
+func TestPlantedBugs(t *testing.T) {
+	if mutant.Name != "" {
+		t.Skipf("this build has a planted bug itself: %s", mutant.Name)
+	}
+	dir := t.TempDir()
+	bugs := plantedBugs(t)
+	if len(bugs) < 10 {
+		t.Fatalf("%d planted bugs only", len(bugs))
+	}
+	free := make(chan struct{}, workers)
+	for _, bug := range bugs {
+		t.Run(bug, func(t *testing.T) {
+			t.Parallel()
+			free <- struct{}{}
+			defer func() { <-free }()
+			ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+			defer cancel()
+			binary := filepath.Join(dir, bug)
+			build := exec.CommandContext(ctx, "go", "test", "-c", "-tags", "mutant_"+bug, "-o", binary, ".")
+			if out, err := build.CombinedOutput(); err != nil {
+				t.Fatalf("build: %v\n%s", err, out)
+			}
+			run := exec.CommandContext(ctx, binary, "-test.run", "^TestUntilBroken$", "-test.v")
+			run.Env = append(os.Environ(), untilBroken+"=1")
+			out, err := run.CombinedOutput()
+			if err != nil || !strings.Contains(string(out), "--- PASS: TestUntilBroken") {
+				t.Fatalf("%v\n%s", err, out)
+			}
+			t.Logf("%s", out)
+		})
+	}
+}
+
+// plantedBugs are named by the files of package mutant, one each.
+func plantedBugs(t *testing.T) []string {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join("..", "mutant", "*.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out []string
+	for _, path := range files {
+		if name := strings.TrimSuffix(filepath.Base(path), ".go"); name != "mutant" && name != "none" {
+			out = append(out, name)
+		}
+	}
+	return out
+}
