@@ -2,7 +2,6 @@ package agent
 
 import (
 	"log/slog"
-	"time"
 
 	"github.com/mezzo-cluster/mezzo/host/containerizer"
 	mesos "github.com/mezzo-cluster/mezzo/sdk/mesos/v1"
@@ -99,7 +98,7 @@ func (a *Agent) terminate(t *task, status *mesos.TaskStatus) {
 		a.cancelTimer(t.timer(kind))
 	}
 	t.phase = phaseTerminated
-	if t.end.at == (time.Time{}) {
+	if t.end.at.IsZero() {
 		t.end.at = a.now.Wall
 	}
 	a.release(t)

@@ -4,6 +4,7 @@ import (
 	"log/slog"
 	"path/filepath"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/mezzo-cluster/mezzo/host/agent/record"
 	"github.com/mezzo-cluster/mezzo/host/link/linkv1"
@@ -73,7 +74,7 @@ func (a *Agent) decodeRun(m *linkv1.RunTask) (*mesos.FrameworkInfo, *mesos.TaskI
 
 // validID holds for what can be part of a path and of a key. The master refuses other ids before they get here.
 func validID(id string) bool {
-	return id != "" && id != "." && id != ".." && !strings.ContainsFunc(id, func(r rune) bool {
+	return id != "" && id != "." && id != ".." && utf8.ValidString(id) && !strings.ContainsFunc(id, func(r rune) bool {
 		return r == '/' || r == '\\' || r < ' ' || r == 0x7f
 	})
 }

@@ -233,6 +233,18 @@ func TestPortsAreNotGivenTwice(t *testing.T) {
 	r.expect("append", "update t2 TASK_LOST REASON_RESOURCES_UNKNOWN", "timer update 10s")
 }
 
+func TestSenselessTasks(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.register()
+	for _, id := range []string{"", ".", "..", "a/b", "a\\b", "a\x00", "a\n", "\xff"} {
+		r.say(runMessage("f1", id))
+		r.expect()
+		r.say(runMessage(id, "t"))
+		r.expect()
+	}
+}
+
 func TestRepeatedRunTask(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)

@@ -93,7 +93,7 @@ func (e *Executor) Message() *mesos.ExecutorInfo {
 		info.Name = proto.String(e.Name)
 	}
 	if e.Source != "" {
-		info.Source = proto.String(e.Source)
+		info.Source = proto.String(e.Source) //nolint:staticcheck // deprecated, and still what clients see
 	}
 	return info
 }

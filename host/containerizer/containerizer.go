@@ -175,7 +175,7 @@ type Event interface {
 	Container() string
 }
 
-// Started tells that the container's command was let go.
+// Started tells that the container's command runs (or that it could not be executed, and Exited is about to come).
 type Started struct {
 	ID  string
 	Pid int // of the container's first process, as the agent sees it

@@ -119,6 +119,9 @@ func (a *agentDaemon) machineConfig() (agent.Config, error) {
 	if err != nil {
 		return agent.Config{}, err
 	}
+	if err := a.compatible(info); err != nil {
+		return agent.Config{}, err
+	}
 	random, err := newRandom()
 	if err != nil {
 		return agent.Config{}, err
@@ -128,6 +131,31 @@ func (a *agentDaemon) machineConfig() (agent.Config, error) {
 		Boot: a.boot, Address: a.advertised, IP: ip, WorkDir: a.conf.WorkDir, Random: random, SwitchUser: a.conf.SwitchUser,
 		AuthorizeTasks: a.control.Enabled(), ShutdownGrace: a.conf.ExecutorShutdownGracePeriod, GCDelay: a.conf.GCDelay,
 	}, nil
+}
+
+// compatible refuses to come back as an agent that is not what the master knows under its id. What the configuration
+// leaves to the machine, such as the size of its memory, may differ.
+func (a *agentDaemon) compatible(info *mesos.AgentInfo) error {
+	saved := a.durable.Agent()
+	if saved.ID == "" {
+		return nil
+	}
+	present := proto.CloneOf(info)
+	if a.conf.Resources == "" {
+		old := &mesos.AgentInfo{}
+		if err := proto.Unmarshal(saved.Info, old); err != nil {
+			return fmt.Errorf("read what agent %s was: %w", saved.ID, err)
+		}
+		present.Resources = old.Resources
+	}
+	check := agent.Compatible
+	if a.conf.ReconfigurationPolicy == "additive" {
+		check = agent.CompatibleAdditive
+	}
+	if err := check(saved.Info, present); err != nil {
+		return fmt.Errorf("agent %s cannot come back (reconfiguration_policy = %q): %w", saved.ID, a.conf.ReconfigurationPolicy, err)
+	}
+	return nil
 }
 
 // agentCapabilities are what this release's agents can do.

@@ -2,7 +2,6 @@ package daemon
 
 import (
 	"fmt"
-	"log/slog"
 	"os"
 	"path/filepath"
 
@@ -48,16 +47,4 @@ func PluginSpecs(s *config.Settings) ([]pluginhost.Spec, error) {
 		dir = s.Agent.PluginDir
 	}
 	return pluginSpecs(s, dir, config.Kinds()...)
-}
-
-// newPluginHost returns a host whose sockets are below the temporary folder (a socket's path must be short) and
-// whose plugins keep their data below dataDir.
-func newPluginHost(role, dataDir string, local bool, log *slog.Logger) (*pluginhost.Host, error) {
-	sockets, err := os.MkdirTemp("", "mezzo-"+role+"-")
-	if err != nil {
-		return nil, fmt.Errorf("make a folder for the plugins' sockets: %w", err)
-	}
-	return pluginhost.New(pluginhost.Options{
-		RuntimeDir: sockets, DataDir: filepath.Join(dataDir, "plugins"), RequireChecksum: !local, Logger: log,
-	}), nil
 }

@@ -26,9 +26,10 @@ type Plugin struct {
 	mu      sync.Mutex
 	spec    Spec
 	machine *supervise.Machine
-	current *instance // nil while there is none
-	lastErr error     // why the last process ended or did not start
-	recover RecoverFunc
+	current *instance    // nil while there is none
+	said    *Description // by the present process, or the last one
+	lastErr error        // why the last process ended or did not start
+	onStart RecoverFunc
 	alarm   time.Time // since when it is failed
 	nextTry time.Time // when it is started again
 }
@@ -66,15 +67,12 @@ func (p *Plugin) Spec() Spec {
 	return p.spec
 }
 
-// Description is what the present process says about the plugin, or the last one said; nil when there was none.
+// Description is what the present process says about the plugin, or the last one said; nil when there was
+// none. It is not to be changed.
 func (p *Plugin) Description() *Description {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.current == nil {
-		return nil
-	}
-	d := p.current.description
-	return &d
+	return p.said
 }
 
 // OnStart sets what is to be done with each process that is started from now on. It is not called for the
@@ -82,7 +80,7 @@ func (p *Plugin) Description() *Description {
 func (p *Plugin) OnStart(f RecoverFunc) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.recover = f
+	p.onStart = f
 }
 
 // start makes the first or the next process. The machine must be in the state Starting.
@@ -106,7 +104,7 @@ func (p *Plugin) start(ctx context.Context) error {
 
 func (p *Plugin) recovered(ctx context.Context, i *instance) error {
 	p.mu.Lock()
-	f := p.recover
+	f := p.onStart
 	p.mu.Unlock()
 	if f == nil {
 		return nil
@@ -122,7 +120,7 @@ func (p *Plugin) recovered(ctx context.Context, i *instance) error {
 // install makes a configured process the one that is called.
 func (p *Plugin) install(i *instance, event supervise.Event) {
 	p.mu.Lock()
-	p.current, p.lastErr, p.alarm = i, nil, time.Time{}
+	p.current, p.said, p.lastErr, p.alarm = i, &i.description, nil, time.Time{}
 	p.machine.Step(time.Now(), event)
 	p.mu.Unlock()
 	p.route.set(i)

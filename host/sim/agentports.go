@@ -77,6 +77,11 @@ func (a *agentPorts) Sync(id uint64, op agent.Durable) {
 	if !p.alive() {
 		return
 	}
+	if p.m.disk.failing {
+		p.m.disk.failing = false
+		p.w.after(p.w.between(0, 20*time.Millisecond), p.kill) // the daemon exits
+		return
+	}
 	d, takes := p.m.disk, p.w.between(time.Millisecond, 30*time.Millisecond)+p.m.slowSync
 	p.w.after(p.w.between(0, takes), func() {
 		if p.m.disk == d && !p.dead {

@@ -39,7 +39,6 @@ type channel struct {
 type proposed struct {
 	allocator.Allocation
 	known, seq uint64
-	learned    int
 }
 
 func newChannel(l *leader) *channel {
@@ -195,7 +194,7 @@ func (c *channel) answer(generation uint64, answers []allocator.Answer) {
 func (c *channel) judge(p proposed, answer allocator.Answer) {
 	if !answer.Accepted() {
 		c.w.cover.hit("refusal", answer.Refused[:min(len(answer.Refused), 24)])
-		knew := p.seq == c.emitted && p.known == c.generation && p.learned == c.converted
+		knew := p.seq == c.emitted && p.known == c.generation && c.converted == 0
 		if knew && answer.Refused != "the agent is being removed" {
 			c.w.violate("%s: the allocator knew all, and yet its allocation %d of %s on %s to %s is refused: %s",
 				c.l.name, p.ID, p.Resources, p.Agent, p.Framework, answer.Refused)
@@ -264,13 +263,13 @@ func (c *channel) allocate() {
 }
 
 func (c *channel) propose(batch []allocator.Allocation) {
-	known, seq, learned := c.known, c.delivered, c.learned
+	known, seq := c.known, c.delivered
 	c.up.send(func() {
 		if c.generation == 0 {
 			return // between two generations everything is void
 		}
 		for _, p := range batch {
-			c.open[p.ID] = proposed{Allocation: p, known: known, seq: seq, learned: learned}
+			c.open[p.ID] = proposed{Allocation: p, known: known, seq: seq}
 		}
 		c.l.post(master.Allocations{Generation: c.generation, Batch: batch})
 	})

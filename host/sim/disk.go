@@ -19,8 +19,8 @@ type disk struct {
 	syncing      bool
 	// agentID is the durable store's.
 	agentID string
-	// full makes the next append fail.
-	full bool
+	// full makes the next append fail, failing the next synced write.
+	full, failing bool
 }
 
 func newDisk(w *world) *disk {

@@ -25,6 +25,7 @@ var allFaults = []fault{
 	{"agent killed in the middle of its effects", func(w *world) bool { return w.killAgent(true) }},
 	{"agent shut down for good", (*world).shutDownAgent},
 	{"agent's disk full", (*world).fillDisk},
+	{"agent's disk fails to sync", func(w *world) bool { return w.onMachine(func(m *machine) { m.disk.failing = true }) }},
 	{"agent's disk slow to sync", (*world).slowDisk},
 	{"agent's machine rebooted", func(w *world) bool { return w.onMachine((*machine).reboot) }},
 	{"agent's machine reimaged", func(w *world) bool { return w.onMachine((*machine).reimage) }},

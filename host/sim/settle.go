@@ -33,7 +33,7 @@ func (w *world) settle() {
 	w.raft.slowUntil = 0
 	for _, m := range w.machines {
 		m.heal()
-		m.disk.full = false
+		m.disk.full, m.disk.failing = false, false
 		if m.process != nil {
 			m.process.crashAfter = 0
 		}

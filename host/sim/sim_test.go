@@ -4,7 +4,6 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
-	"os"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -12,7 +11,6 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"github.com/mezzo-cluster/mezzo/host/mutant"
 	"github.com/mezzo-cluster/mezzo/host/sim"
 )
 
@@ -43,9 +41,6 @@ func eachSeed(seeds uint64, do func(sim.Result) bool) {
 // Whatever happens to a cluster, no rule is broken; a seed makes the same run each time; and all that can happen
 // does in some of them.
 func TestSeeds(t *testing.T) {
-	if mutant.Name != "" {
-		t.Skipf("this build has a planted bug: %s", mutant.Name)
-	}
 	var mu sync.Mutex
 	covered, hashes, ran := sim.Coverage{}, map[string]uint64{}, 0
 	eachSeed(seeds, func(r sim.Result) bool {
@@ -139,30 +134,4 @@ func sealed(t *testing.T, dir, method string) []string {
 		}
 	}
 	return out
-}
-
-// untilBroken, when it is set in the environment, makes TestUntilBroken look for a seed that breaks a rule.
-const untilBroken = "MEZZO_SIM_UNTIL_BROKEN"
-
-// TestUntilBroken is for builds with a planted bug: it passes once one of the fixed seeds has found it.
-func TestUntilBroken(t *testing.T) {
-	if os.Getenv(untilBroken) == "" {
-		t.Skip("this is for builds with a planted bug; see TestPlantedBugs")
-	}
-	var mu sync.Mutex
-	var found *sim.Result
-	eachSeed(seeds, func(r sim.Result) bool {
-		if r.Err == nil {
-			return true
-		}
-		mu.Lock()
-		defer mu.Unlock()
-		found = &r
-		return false
-	})
-	if found == nil {
-		t.Fatalf("%d seeds have not found %s", seeds, mutant.Name)
-	}
-	rule, _, _ := strings.Cut(found.Err.Error(), "\n")
-	t.Logf("seed %d: %s", found.Seed, rule)
 }

@@ -292,6 +292,7 @@ func checkTerminate(b *bench) {
 
 func checkHostGone(b *bench) {
 	p := b.ready(b.dataDir())
+	p.look()
 	p.stdin.Close()
 	if !p.ended() {
 		b.errorf("it has not ended %v after the end of its standard input, which says that its host is gone", b.Timeout)

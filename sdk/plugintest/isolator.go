@@ -297,7 +297,7 @@ func checkRecover(b *bench) {
 	p.isolate(c, cmd.Process.Pid)
 	before := p.measure(c)[c.GetId()]
 	p.kill()
-	if !running(cmd.Process.Pid) {
+	if startOf(cmd.Process.Pid) == "" {
 		b.errorf("the container has ended with the plugin")
 	}
 	p, unknown := b.isolator(dir, instance, c)

@@ -45,12 +45,9 @@ func checkLeaks(b *bench) {
 	b.eventually(fmt.Sprintf("no more descriptors than the %d it had before 50 calls", before), func() bool {
 		return descriptors(p.cmd.Process.Pid) <= before+2
 	})
-	children := descendants(p.cmd.Process.Pid)
 	p.shutdown()
-	for _, pid := range children {
-		if !b.eventually(fmt.Sprintf("the process %d that it started is gone", pid), func() bool { return !running(pid) }) {
-			_ = killPID(pid)
-		}
+	for _, c := range p.children {
+		b.eventually(fmt.Sprintf("the process %d that it started is gone", c.pid), func() bool { return !c.running() })
 	}
 	if left, _ := filepath.Glob(p.sockets + "/*"); len(left) > 0 {
 		b.errorf("it has left its socket behind: %s", strings.Join(left, ", "))
@@ -101,20 +98,36 @@ func descendants(pid int) []int {
 	return all
 }
 
-// running says whether a process is there and is no zombie.
-func running(pid int) bool {
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	if err != nil {
-		return false
-	}
-	_, after, _ := strings.Cut(string(text), ") ")
-	return !strings.HasPrefix(after, "Z") && !strings.HasPrefix(after, "X")
+// child is a process that a plugin has started. Its id may become another's, so its start counts, too.
+type child struct {
+	pid     int
+	started string
 }
 
-func killPID(pid int) error {
-	p, err := os.FindProcess(pid)
-	if err != nil {
-		return err
+func newChild(pid int) child { return child{pid, startOf(pid)} }
+
+func (c child) running() bool { return c.started != "" && startOf(c.pid) == c.started }
+
+func (c child) kill() {
+	if !c.running() {
+		return
 	}
-	return p.Kill()
+	if p, err := os.FindProcess(c.pid); err == nil {
+		_ = p.Kill()
+	}
+}
+
+// startOf is when a process was started, in the kernel's words; empty when there is none, or only a zombie.
+func startOf(pid int) string {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return ""
+	}
+	// After the name, which may contain anything: the state is the first field, and the start the 20th.
+	_, after, _ := strings.Cut(string(text), ") ")
+	fields := strings.Fields(after)
+	if len(fields) < 20 || fields[0] == "Z" || fields[0] == "X" {
+		return ""
+	}
+	return fields[19]
 }

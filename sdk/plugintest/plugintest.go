@@ -22,6 +22,8 @@ type Options struct {
 	Env []string
 	// Timeout is how long a call or a step of starting and stopping may take; zero is 10 s.
 	Timeout time.Duration
+	// FailFast leaves out what comes after the first check that fails.
+	FailFast bool
 }
 
 // Result is what came of one check.
@@ -101,8 +103,8 @@ func Verify(ctx context.Context, o Options, reporter Reporter) ([]Result, error)
 			reporter.End(r)
 		}
 		results = append(results, r)
-		if c.vital && !r.Passed() {
-			break // nothing else can be said about such a plugin
+		if (c.vital || o.FailFast) && !r.Passed() {
+			break // of a plugin that fails a vital check nothing else can be said
 		}
 	}
 	return results, nil

@@ -2,7 +2,6 @@ package plugintest
 
 import (
 	"bufio"
-	"context"
 	"fmt"
 	"io"
 	"os"
@@ -34,6 +33,9 @@ type plugin struct {
 	sockets string
 	conn    *grpc.ClientConn
 	exited  chan struct{}
+	drained sync.WaitGroup // of what it printed
+	// children are the processes that it was seen to have started, so that none outlives the kit.
+	children []child
 }
 
 type pluginv1Client struct{ pluginv1.PluginServiceClient }
@@ -66,6 +68,7 @@ func (b *bench) start() (_ *plugin, err error) {
 			return nil, err
 		}
 	case <-p.exited:
+		p.taken()
 		return nil, fmt.Errorf("the plugin ended before it was ready: %s%s", p.cmd.ProcessState, p.output.said())
 	case <-time.After(b.Timeout):
 		return nil, fmt.Errorf("the plugin printed no handshake within %v%s", b.Timeout, p.output.said())
@@ -110,7 +113,7 @@ func (p *plugin) spawn() (<-chan string, error) {
 		return nil, fmt.Errorf("start %s: %w", binary, err)
 	}
 	line := make(chan string, 1)
-	go func() {
+	p.drained.Go(func() {
 		defer out.Close()
 		r := bufio.NewReader(out)
 		text, _ := r.ReadString('\n')
@@ -118,16 +121,30 @@ func (p *plugin) spawn() (<-chan string, error) {
 			line <- text
 		}
 		_, _ = io.Copy(p.output, r)
-	}()
-	go func() {
+	})
+	p.drained.Go(func() {
 		defer errors.Close()
 		_, _ = io.Copy(p.output, errors)
-	}()
+	})
 	go func() {
 		_ = p.cmd.Wait()
 		close(p.exited)
 	}()
 	return line, nil
+}
+
+// taken waits until what an ended process has printed is taken in, but not for descendants of it that print
+// on.
+func (p *plugin) taken() {
+	done := make(chan struct{})
+	go func() {
+		p.drained.Wait()
+		close(done)
+	}()
+	select {
+	case <-done:
+	case <-time.After(time.Second):
+	}
 }
 
 func (p *plugin) environment() []string {
@@ -203,11 +220,22 @@ func (b *bench) ready(dataDir string) *plugin {
 	return p
 }
 
-// kill ends the process and its group, and waits.
+// kill ends the process, its group and what it has started, and waits.
 func (p *plugin) kill() {
+	p.look()
 	killGroup(p.cmd.Process)
 	<-p.exited
 	p.stdin.Close()
+	for _, c := range p.children {
+		c.kill()
+	}
+}
+
+// look notes which processes it has started.
+func (p *plugin) look() {
+	for _, pid := range descendants(p.cmd.Process.Pid) {
+		p.children = append(p.children, newChild(pid))
+	}
 }
 
 // ended waits for the process to end by itself.
@@ -222,6 +250,7 @@ func (p *plugin) ended() bool {
 
 // shutdown ends the process as a host does.
 func (p *plugin) shutdown() {
+	p.look()
 	ctx, cancel := p.bench.call()
 	defer cancel()
 	_ = p.conn.Invoke(ctx, "/plugin.GRPCController/Shutdown", &emptypb.Empty{}, &emptypb.Empty{})
@@ -235,6 +264,7 @@ func (p *plugin) shutdown() {
 func (p *plugin) alive() error {
 	select {
 	case <-p.exited:
+		p.taken()
 		return fmt.Errorf("the process has ended: %s%s", p.cmd.ProcessState, p.output.said())
 	default:
 	}
@@ -285,9 +315,7 @@ func (o *output) said() string {
 }
 
 // signalled ends the process with a signal that it may heed.
-func (p *plugin) signalled(s syscall.Signal) { _ = p.cmd.Process.Signal(s) }
-
-// background is a context for what has to be done when the check's own has ended.
-func background(d time.Duration) (context.Context, context.CancelFunc) {
-	return context.WithTimeout(context.Background(), d)
+func (p *plugin) signalled(s syscall.Signal) {
+	p.look()
+	_ = p.cmd.Process.Signal(s)
 }

@@ -3,6 +3,9 @@
 package e2e
 
 import (
+	"crypto/sha256"
+	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -47,14 +50,15 @@ type bad struct {
 // Mistakes that `mezzo config validate` finds, and the daemon as well, at their line and with a remedy.
 func TestBadConfiguration(t *testing.T) {
 	t.Parallel()
-	c := newCluster(t, site{})
+	s, plugins := hobbled(t) // so that its plugins' processes are known from others
+	c := newCluster(t, s)
 	good := filepath.Join(c.dir, "master.hcl")
 	policies := filepath.Join(c.dir, "bad-policies")
 	if err := os.Mkdir(policies, 0o755); err != nil {
 		t.Fatal(err)
 	}
 	write(t, policies, "bad.rego", "package mezzo.authz\n\nallow if {\n\tinput.subject ==\n}\n")
-	sum := checksum(t, filepath.Join(suite.bin, "allocator-drf"))
+	sum := checksum(t, filepath.Join(plugins, "allocator-drf"))
 	other := strings.Repeat("0", len(sum))
 	for name, one := range map[string]bad{
 		"syntax":            {[]string{"master {", "master {{"}, []string{"master-changed.hcl:1:", "^"}},
@@ -69,12 +73,12 @@ func TestBadConfiguration(t *testing.T) {
 		"wrong checksum":    {[]string{sum, other}, []string{`allocator "drf"`, sum, other}},
 		"no such checksum":  {[]string{sum, "abc"}, []string{"master-changed.hcl:", "64 hexadecimal digits"}},
 		"one name twice":    {[]string{`plugin "authorizer" "opa"`, `plugin "allocator" "drf"`}, []string{"master-changed.hcl:", "allocator", "already"}},
-		"unknown kind":      {[]string{`plugin "authorizer"`, `plugin "authoriser"`}, []string{"master-changed.hcl:", `"authoriser"`, `Did you mean "authorizer"`}},
+		"unknown kind":      {[]string{`plugin "authorizer"`, `plugin "authoriser"`}, []string{"master-changed.hcl:", `"authoriser"`, `did you mean "authorizer"`}},
 		"plugin attribute":  {[]string{"policies =", "polices ="}, []string{"master-changed.hcl:", `"polices"`, `"policies"`}},
 		"plugin type":       {[]string{`policies = "`, `policies = 5 #`}, []string{"master-changed.hcl:", "policies"}},
 		"broken policy":     {[]string{c.site.policies, policies}, []string{"master-changed.hcl:", "bad.rego:"}},
 		"no policies":       {[]string{c.site.policies, c.dir + "/absent"}, []string{"master-changed.hcl:", c.dir + "/absent"}},
-		"plugin not itself": {[]string{`plugin "allocator" "drf" {`, "plugin \"allocator\" \"drf\" {\n binary = \"" + suite.bin + "/authorizer-opa\"", sum, checksum(t, filepath.Join(suite.bin, "authorizer-opa"))}, []string{"allocator", "authorizer-opa"}},
+		"plugin not itself": {[]string{`plugin "allocator" "drf" {`, "plugin \"allocator\" \"drf\" {\n binary = \"" + plugins + "/authorizer-opa\"", sum, checksum(t, filepath.Join(plugins, "authorizer-opa"))}, []string{"allocator", "authorizer-opa"}},
 	} {
 		config := replaced(t, good, one.change...)
 		mustSay(t, command(t, "mezzo", "config", "validate", config), 1, one.want...)
@@ -86,10 +90,73 @@ func TestBadConfiguration(t *testing.T) {
 	if exists(filepath.Join(c.dir, "master", "registry")) {
 		t.Error("a master that did not start has made a registry")
 	}
-	if left := descendants(t, os.Getpid(), suite.bin); len(left) > 0 && !anyElse(left, c.dir) {
-		t.Errorf("left: %v", left)
-	}
+	checkNothingStarted(t, c, plugins)
 	if r := command(t, "mezzo", "config", "validate", good); r.status != 0 || !strings.Contains(r.stdout, "valid") {
 		t.Errorf("the good one: %s", r)
+	}
+	mustSay(t, command(t, "mezzo", "master", replaced(t, good, sum, sum, "sha256", "#")), 1, `allocator "drf"`, "sha256")
+	checkNothingStarted(t, c, plugins)
+}
+
+// checkNothingStarted looks for what daemons of a cluster may have left that did not come up.
+func checkNothingStarted(t *testing.T, c *cluster, plugins string) {
+	t.Helper()
+	for _, p := range descendants(t, os.Getpid(), plugins) {
+		t.Errorf("process %s is left", p)
+	}
+	name := sha256.Sum256([]byte(filepath.Join(c.dir, "master")))
+	if dir := fmt.Sprintf("/run/mezzo/master-%x", name[:6]); exists(dir) {
+		t.Errorf("%s is left", dir)
+	}
+	for _, a := range c.agents {
+		c.checkNothingLeft(a)
+	}
+}
+
+func TestBadAgentConfiguration(t *testing.T) {
+	t.Parallel()
+	s, plugins := hobbled(t)
+	c := newCluster(t, s)
+	a := c.agents[0]
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	file := write(t, c.dir, "file", "")
+	sum := checksum(t, filepath.Join(plugins, "isolator-cgroups"))
+	for name, one := range map[string]bad{
+		"resources":       {[]string{defaultResources, "cpus:many;mem:1"}, []string{"cpus:many"}},
+		"resources twice": {[]string{defaultResources, "cpus:1;mem"}, []string{"mem"}},
+		"negative":        {[]string{defaultResources, "cpus:-4;mem:1"}, []string{"cpus"}},
+		"attributes":      {[]string{"work_dir", "attributes = \"rack\"\n work_dir"}, []string{"rack"}},
+		"port in use":     {[]string{a.address, taken.Addr().String()}, []string{taken.Addr().String(), "address already in use", "another mezzo"}},
+		"not a folder":    {[]string{a.workDir(), file}, []string{file}},
+		"wrong checksum":  {[]string{sum, strings.Repeat("0", len(sum))}, []string{`isolator "cgroups"`, sum}},
+		"no masters":      {[]string{"masters ", "#"}, []string{"agent-changed.hcl:1:", "masters"}},
+		"no master block": {[]string{"agent {", "# {\n log {"}, []string{"agent-changed.hcl"}},
+		"launcher":        {[]string{"work_dir", "launcher = \"linus\"\n work_dir"}, []string{"agent-changed.hcl:", `did you mean "linux"`}},
+	} {
+		config := replaced(t, a.config, one.change...)
+		r := command(t, "mezzo", "agent", config)
+		mustSay(t, r, 1, one.want...)
+		if strings.Contains(r.stderr, "panic") || t.Failed() {
+			t.Fatalf("%s: %s", name, r)
+		}
+		checkNothingStarted(t, c, plugins)
+	}
+}
+
+func TestPortsInUse(t *testing.T) {
+	t.Parallel()
+	c := startCluster(t, site{})
+	other := newCluster(t, site{})
+	for _, address := range []string{c.address, c.link} {
+		config := replaced(t, filepath.Join(other.dir, "master.hcl"), other.address, address)
+		mustSay(t, command(t, "mezzo", "master", config), 1, address, "address already in use")
+	}
+	mustSay(t, command(t, "mezzo", "master", replaced(t, filepath.Join(other.dir, "master.hcl"), filepath.Join(other.dir, "master"), filepath.Join(c.dir, "master"))), 1, c.dir)
+	if err := healthy(c.address); err != nil {
+		t.Error(err)
 	}
 }

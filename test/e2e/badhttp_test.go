@@ -162,8 +162,12 @@ func TestRefusedFrameworks(t *testing.T) {
 		"role with a space":        func(i *mesos.FrameworkInfo) { i.User, i.Role = proto.String("nobody"), proto.String("a b") },
 		"role dot":                 func(i *mesos.FrameworkInfo) { i.User, i.Role = proto.String("nobody"), proto.String(".") },
 		"roles without capability": func(i *mesos.FrameworkInfo) { i.User, i.Roles = proto.String("nobody"), []string{"a"} },
-		"role with capability":     func(i *mesos.FrameworkInfo) { i.User, i.Role, i.Capabilities = proto.String("nobody"), proto.String("a"), multi },
-		"roles twice":              func(i *mesos.FrameworkInfo) { i.User, i.Roles, i.Capabilities = proto.String("nobody"), []string{"a", "a"}, multi },
+		"role with capability": func(i *mesos.FrameworkInfo) {
+			i.User, i.Role, i.Capabilities = proto.String("nobody"), proto.String("a"), multi
+		},
+		"roles twice": func(i *mesos.FrameworkInfo) {
+			i.User, i.Roles, i.Capabilities = proto.String("nobody"), []string{"a", "a"}, multi
+		},
 	} {
 		f := newFramework(t, c, with(change))
 		if err := f.subscribe(); err == nil || !strings.HasPrefix(err.Error(), "the first event is ERROR: ") {
@@ -257,7 +261,7 @@ func TestOperatorPaths(t *testing.T) {
 	c := startCluster(t, site{})
 	for address, paths := range map[string][]string{
 		c.address:           {"/health", "/version", "/state", "/metrics", "/metrics/snapshot", "/slaves", "/frameworks", "/tasks", "/roles", "/flags", "/"},
-		c.agents[0].address: {"/health", "/version", "/state", "/metrics", "/metrics/snapshot", "/containers", "/flags", "/"},
+		c.agents[0].address: {"/health", "/version", "/state", "/metrics", "/metrics/snapshot", "/containers", "/flags"},
 	} {
 		for _, p := range paths {
 			if r := ask(t, http.MethodGet, address, p, "", nil); r.status != http.StatusOK {

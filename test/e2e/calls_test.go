@@ -103,6 +103,25 @@ func (f *framework) offer(match func(*mesos.Offer) bool) *mesos.Offer {
 	return found
 }
 
+// wholeOffer waits for an offer of that many cpus, returning parts so that they come together.
+func (f *framework) wholeOffer(cpus float64) *mesos.Offer {
+	f.t.Helper()
+	eventually(f.t, fmt.Sprintf("an offer of %g cpus comes", cpus), func() error {
+		f.mu.Lock()
+		n, first := len(f.offers), 0.0
+		if n > 0 {
+			first = amount(f.offers[0], "cpus")
+		}
+		f.mu.Unlock()
+		if n == 1 && first == cpus {
+			return nil
+		}
+		f.declineAll()
+		return fmt.Errorf("%d offers, the first of %g", n, first)
+	})
+	return f.offer(nil)
+}
+
 // accept launches tasks on an offer, whose remainder is offered again at once.
 func (f *framework) accept(o *mesos.Offer, tasks ...*mesos.TaskInfo) error {
 	for _, t := range tasks {
@@ -250,6 +269,17 @@ func build(id string, c *mesos.CommandInfo, changes []change) *mesos.TaskInfo {
 
 func scalar(name string, v float64) *mesos.Resource {
 	return &mesos.Resource{Name: &name, Type: mesos.Value_SCALAR.Enum(), Scalar: &mesos.Value_Scalar{Value: &v}}
+}
+
+// amount is how much of a scalar an offer holds.
+func amount(o *mesos.Offer, name string) float64 {
+	var sum float64
+	for _, r := range o.GetResources() {
+		if r.GetName() == name {
+			sum += r.GetScalar().GetValue()
+		}
+	}
+	return sum
 }
 
 func resources(r ...*mesos.Resource) change {

@@ -103,7 +103,7 @@ func (c *cluster) wait() {
 // mezzo runs the command line against this cluster.
 func (c *cluster) mezzo(args ...string) result {
 	c.t.Helper()
-	return command(c.t, "mezzo", append(args, "--master", c.address)...)
+	return command(c.t, "mezzo", append([]string{"--master", c.address}, args...)...)
 }
 
 func (c *cluster) newAgent(i int) *agent {

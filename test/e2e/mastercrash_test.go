@@ -60,9 +60,8 @@ func checkWholeOffers(t *testing.T, f *framework, agents int) {
 		defer f.mu.Unlock()
 		sum := map[string]float64{}
 		for _, o := range f.offers {
-			for _, r := range o.GetResources() {
-				sum[r.GetName()] += r.GetScalar().GetValue()
-			}
+			sum["cpus"] += amount(o, "cpus")
+			sum["mem"] += amount(o, "mem")
 		}
 		if want := float64(agents); sum["cpus"] != 4*want || sum["mem"] != 4096*want {
 			return errNotYet(mapText(sum))

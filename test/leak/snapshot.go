@@ -50,7 +50,8 @@ func Take(p Places) (Snapshot, error) {
 	return s, errors.Join(errs...)
 }
 
-// Leaked lists what there is now and was not in the snapshot, in order. Things on their way out are waited for.
+// Leaked lists what there is now and was not in the snapshot, in order; of a folder that is new, not what is in it.
+// Things on their way out are waited for.
 func (s Snapshot) Leaked(p Places, wait time.Duration) ([]string, error) {
 	for end := time.Now().Add(wait); ; time.Sleep(50 * time.Millisecond) {
 		now, err := Take(p)
@@ -59,7 +60,7 @@ func (s Snapshot) Leaked(p Places, wait time.Duration) ([]string, error) {
 		}
 		var left []string
 		for thing := range now {
-			if !s[thing] {
+			if !s[thing] && (s[filepath.Dir(thing)] || !now[filepath.Dir(thing)]) {
 				left = append(left, thing)
 			}
 		}

@@ -21,12 +21,15 @@ func open(t *testing.T, dir string) *Store {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		if err := s.Close(); err != nil {
-			t.Error(err)
-		}
-	})
+	t.Cleanup(func() { shut(t, s) })
 	return s
+}
+
+func shut(t *testing.T, s *Store) {
+	t.Helper()
+	if err := s.Close(); err != nil {
+		t.Error(err)
+	}
 }
 
 // makeChange makes a change and waits for it.
@@ -48,13 +51,13 @@ func TestReopen(t *testing.T) {
 		t.Errorf("instance %q, agent %+v", instance, s.Agent())
 	}
 	makeChange(t, s, agent.SaveAgent{AgentID: "S1", Info: []byte("info")})
-	s.Close()
+	shut(t, s)
 	s = open(t, dir)
 	if a := s.Agent(); a.ID != "S1" || string(a.Info) != "info" || s.Instance() != instance {
 		t.Errorf("agent %+v, instance %q", a, s.Instance())
 	}
 	makeChange(t, s, agent.ForgetAgent{})
-	s.Close()
+	shut(t, s)
 	if a := open(t, dir).Agent(); a.ID != "" || len(a.Info) != 0 {
 		t.Errorf("agent %+v", a)
 	}
@@ -68,13 +71,14 @@ func TestTwoAgents(t *testing.T) {
 	if !errors.Is(err, ErrInUse) || !strings.Contains(err.Error(), "pid "+strconv.Itoa(os.Getpid())) || !strings.Contains(err.Error(), dir) {
 		t.Errorf("error %v", err)
 	}
-	s.Close()
+	shut(t, s)
 	open(t, dir)
 }
 
 func TestOtherDirectoriesHaveOtherInstances(t *testing.T) {
 	t.Parallel()
-	if open(t, t.TempDir()).Instance() == open(t, t.TempDir()).Instance() {
+	one, other := open(t, t.TempDir()), open(t, t.TempDir())
+	if one.Instance() == other.Instance() {
 		t.Error("the same instance")
 	}
 }
@@ -82,7 +86,7 @@ func TestOtherDirectoriesHaveOtherInstances(t *testing.T) {
 func TestNewerFormat(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	open(t, dir).Close()
+	shut(t, open(t, dir))
 	db, err := bbolt.Open(filepath.Join(dir, fileName), 0o600, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -91,7 +95,9 @@ func TestNewerFormat(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	db.Close()
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
 	if _, err := Open(dir); !errors.Is(err, ErrNewerFormat) {
 		t.Errorf("error %v", err)
 	}
@@ -122,7 +128,7 @@ func TestManyChangesAtOnce(t *testing.T) {
 			t.Fatalf("order %v", order)
 		}
 	}
-	s.Close()
+	shut(t, s)
 	if a := open(t, dir).Agent(); a.ID != "S99" {
 		t.Errorf("agent %+v", a)
 	}
@@ -133,7 +139,7 @@ func TestCloseCommitsWhatIsQueued(t *testing.T) {
 	dir := t.TempDir()
 	s := open(t, dir)
 	s.Apply(agent.SaveAgent{AgentID: "S1"}, func(error) {})
-	s.Close()
+	shut(t, s)
 	failed := false
 	s.Apply(agent.SaveAgent{AgentID: "S2"}, func(err error) { failed = err != nil })
 	if a := open(t, dir).Agent(); a.ID != "S1" || !failed {

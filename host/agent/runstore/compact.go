@@ -29,7 +29,7 @@ func (s *Store) compact() error {
 	live := maps.Clone(s.live) // values are never changed
 	s.snapshots.Go(func() {
 		if old != nil {
-			old.Close()
+			_ = old.Close() // the snapshot has all that is in it
 		}
 		if err := s.writeSnapshot(next-1, live); err != nil {
 			// The logs still have everything; the next compaction tries again.
@@ -49,7 +49,7 @@ func (s *Store) writeSnapshot(n int, live map[string][]byte) error {
 	if err != nil {
 		return err
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }()
 	var payload []byte
 	flush := func() error {
 		if len(payload) == 0 {

@@ -5,7 +5,6 @@ package runstore
 import (
 	"bufio"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -68,13 +67,14 @@ func TestKill(t *testing.T) {
 		for in.Scan() { // what it said before it died
 			told = in.Text()
 		}
-		io.Copy(io.Discard, out)
-		cmd.Wait()
+		_ = cmd.Wait() // it was killed
 		s, rec, err := Open(dir, strict)
 		if err != nil {
 			t.Fatal(err)
 		}
-		s.Close()
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
 		last, _ := strconv.Atoi(string(rec.Values["last"]))
 		want, _ := strconv.Atoi(told)
 		if last < want {

@@ -21,12 +21,12 @@ func TestHistories(t *testing.T) {
 		if err != nil {
 			rt.Fatal(err)
 		}
-		defer os.RemoveAll(root)
+		defer func() { _ = os.RemoveAll(root) }()
 		h := &histories{t: rt, root: root, states: []map[string]string{{}}}
 		h.open()
 		rt.Repeat(map[string]func(*rapid.T){
 			"append": h.append,
-			"reopen": func(*rapid.T) { h.store.Close(); h.open() },
+			"reopen": func(*rapid.T) { h.close(); h.open() },
 			"crash":  h.crash,
 			"compact": func(*rapid.T) {
 				h.store.mu.Lock()
@@ -37,7 +37,7 @@ func TestHistories(t *testing.T) {
 				h.states = h.states[len(h.states)-1:] // the end of another log is torn off from now on
 			},
 		})
-		h.store.Close()
+		h.close()
 	})
 }
 
@@ -67,6 +67,12 @@ func (h *histories) open() {
 		h.t.Fatalf("values %v, want %v", got, want)
 	}
 	h.states = []map[string]string{got}
+}
+
+func (h *histories) close() {
+	if err := h.store.Close(); err != nil {
+		h.t.Fatal(err)
+	}
 }
 
 func (h *histories) append(rt *rapid.T) {
@@ -114,7 +120,7 @@ func (h *histories) crash(rt *rapid.T) {
 		rt.Fatal(err)
 	}
 	h.states = h.states[:h.whole(log)+1]
-	h.store.Close()
+	h.close()
 	h.open()
 }
 

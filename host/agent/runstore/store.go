@@ -181,7 +181,7 @@ func (s *Store) create(path string) (*os.File, error) {
 		return nil, err
 	}
 	if _, err := f.Write(h); err != nil {
-		f.Close()
+		_ = f.Close()
 		return nil, fmt.Errorf("write %s: %w", path, err)
 	}
 	return f, nil
@@ -192,6 +192,6 @@ func syncDir(dir string) error {
 	if err != nil {
 		return err
 	}
-	defer d.Close()
+	defer func() { _ = d.Close() }()
 	return d.Sync()
 }

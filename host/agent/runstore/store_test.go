@@ -25,12 +25,16 @@ func open(t *testing.T, dir string, opts Options) (*Store, Recovered) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		if err := s.Close(); err != nil {
-			t.Error(err)
-		}
-	})
+	t.Cleanup(func() { shut(t, s) })
 	return s, rec
+}
+
+// shut closes a store.
+func shut(t *testing.T, s *Store) {
+	t.Helper()
+	if err := s.Close(); err != nil {
+		t.Error(err)
+	}
 }
 
 func put(key, value string) record.Op { return record.Op{Key: key, Value: []byte(value)} }
@@ -65,9 +69,7 @@ func TestReopen(t *testing.T) {
 	}
 	want := map[string]string{"a": "3", "e": "", "container/c2": ""}
 	for range 3 {
-		if err := s.Close(); err != nil {
-			t.Fatal(err)
-		}
+		shut(t, s)
 		s, rec = open(t, dir, strict)
 		expect(t, rec, want)
 	}
@@ -75,7 +77,7 @@ func TestReopen(t *testing.T) {
 		t.Fatal(err)
 	}
 	want["f"] = "4"
-	s.Close()
+	shut(t, s)
 	_, rec = open(t, dir, strict)
 	expect(t, rec, want)
 	if rec.Rebooted || len(rec.Errors) > 0 {
@@ -88,8 +90,10 @@ func TestFilesArePrivateAndFew(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "run")
 	for range 3 {
 		s, _ := open(t, dir, strict)
-		s.Append(put("a", "1"))
-		s.Close()
+		if err := s.Append(put("a", "1")); err != nil {
+			t.Fatal(err)
+		}
+		shut(t, s)
 	}
 	entries, err := os.ReadDir(dir)
 	if err != nil || len(entries) != 2 {
@@ -105,7 +109,7 @@ func TestFilesArePrivateAndFew(t *testing.T) {
 func TestClosed(t *testing.T) {
 	t.Parallel()
 	s, _ := open(t, t.TempDir(), strict)
-	s.Close()
+	shut(t, s)
 	if err := s.Append(put("a", "1")); !errors.Is(err, ErrClosed) {
 		t.Errorf("error %v", err)
 	}
@@ -118,7 +122,9 @@ func TestWriteErrorIsFinal(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.snapshots.Wait()
-	s.log.Close()
+	if err := s.log.Close(); err != nil {
+		t.Fatal(err)
+	}
 	first := s.Append(put("a", "1"))
 	if first == nil || !strings.Contains(first.Error(), ".log") {
 		t.Errorf("error %v does not name the file", first)
@@ -151,7 +157,7 @@ func written(t *testing.T) (dir string, data []byte, ends []int) {
 			t.Fatal(err)
 		}
 	}
-	s.Close()
+	shut(t, s)
 	data, err := os.ReadFile(logOf(t, dir))
 	if err != nil {
 		t.Fatal(err)
@@ -186,10 +192,7 @@ func TestTornEnd(t *testing.T) {
 		}
 		s, rec := open(t, copied, strict)
 		expect(t, rec, batches(n))
-		s.Close()
-		s, rec = open(t, copied, strict)
-		expect(t, rec, batches(n))
-		s.Close()
+		shut(t, s)
 	}
 }
 
@@ -212,7 +215,7 @@ func TestCorruption(t *testing.T) {
 			t.Fatal(err)
 		}
 		s, rec := open(t, copied, Options{Instance: "i1", Boot: "b1"})
-		s.Close()
+		shut(t, s)
 		expect(t, rec, batches(n))
 		if len(rec.Errors) != 1 || rec.Rebooted {
 			t.Errorf("lenient: errors %v, rebooted %t", rec.Errors, rec.Rebooted)
@@ -282,7 +285,7 @@ func TestCompaction(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	s.Close()
+	shut(t, s)
 	var size int64
 	entries, err := os.ReadDir(dir)
 	if err != nil {
@@ -319,7 +322,7 @@ func TestConcurrentAppends(t *testing.T) {
 		})
 	}
 	all.Wait()
-	s.Close()
+	shut(t, s)
 	_, rec := open(t, dir, strict)
 	expect(t, rec, want)
 }

@@ -34,7 +34,7 @@ on free ports and in a temporary folder, and takes it away again. What is compar
 	output := root.PersistentFlags().StringP("output", "o", "table", "table, or json: one object")
 	bin := root.PersistentFlags().String("bin", "bin", "folder of the built programs")
 	r := &report{output: output, w: os.Stdout}
-	root.AddCommand(newLaunch(r, bin), newMemory(r, bin), newRecovery(r, bin), newAllocator(r, bin))
+	root.AddCommand(newLaunch(r, bin), newMemory(r, bin), newRecovery(r, bin), newAllocator(r, bin), newSim(r))
 	return root
 }
 

@@ -55,8 +55,7 @@ func main() {
 		os.Exit(failedStatus)
 	}
 	record(status, initproto.Released, 0)
-	_ = socket.Close()
-	record(status, initproto.Exited, uint32(run(plan, status, signals))) //nolint:gosec // a wait status has 16 bits
+	record(status, initproto.Exited, uint32(run(plan, socket, status, signals))) //nolint:gosec // a wait status has 16 bits
 	os.Exit(0)
 }
 

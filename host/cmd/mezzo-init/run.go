@@ -27,13 +27,17 @@ func listen() <-chan os.Signal {
 }
 
 // run runs the command to its end and returns its raw wait status.
-func run(plan *initproto.Plan, status *os.File, signals <-chan os.Signal) syscall.WaitStatus {
+func run(plan *initproto.Plan, socket, status *os.File, signals <-chan os.Signal) syscall.WaitStatus {
 	pid, err := spawn(plan)
+	if err == nil {
+		record(status, initproto.Spawned, uint32(pid)) //nolint:gosec // process ids are small
+	}
+	_, _ = socket.Write([]byte{initproto.ReplySpawned}) // an agent that is gone does without
+	_ = socket.Close()
 	if err != nil {
 		complain(err.Error())
 		return failedStatus << 8
 	}
-	record(status, initproto.Spawned, uint32(pid)) //nolint:gosec // process ids are small
 	go forward(signals, pid)
 	ended := reap(pid)
 	killRest(plan, pid)
@@ -64,7 +68,7 @@ func reap(command int) syscall.WaitStatus {
 	}
 }
 
-// spawn starts the command, as the leader of a session of its own.
+// spawn starts the command, as the leader of a process group of its own.
 func spawn(plan *initproto.Plan) (int, error) {
 	if needsStage(plan) {
 		return spawnStage(plan)

@@ -8,6 +8,7 @@
 //	agent: the plan, as AppendPlan writes it
 //	init:  ReplyReady, when the namespaces and mounts stand; or ReplyError and a message, and it ends
 //	agent: Go; or it closes the socket, and mezzo-init ends without having run anything
+//	init:  ReplySpawned, when the command runs or has turned out not to; and it closes the socket
 package initproto
 
 import (
@@ -30,6 +31,9 @@ const (
 	ReplyError = 'E'
 	// Go lets the command start.
 	Go = 'G'
+	// ReplySpawned says that the command was started, or that there is nothing to start. What came of it is in
+	// the status file.
+	ReplySpawned = 'S'
 
 	// MaxPlan is the largest plan in bytes, without its header. Linux takes about 2 MiB of arguments and
 	// environment at the most, so a larger plan could not be executed.

@@ -8,6 +8,14 @@ func AppendPlan(dst []byte, p *Plan) []byte {
 	dst = append(dst, magic...)
 	dst = append(dst, Version>>8, Version&0xff, 0, 0, 0, 0, 0, 0)
 	w := writer{dst}
+	w.command(p)
+	w.surroundings(p)
+	putUint32(w.b[start+8:], uint32(len(w.b)-start-HeaderLen)) //nolint:gosec // far below 4 GiB
+	return w.b
+}
+
+// command appends what the command is and who runs it.
+func (w *writer) command(p *Plan) {
 	w.str(p.Path)
 	w.strs(p.Args)
 	w.strs(p.Env)
@@ -19,6 +27,10 @@ func AppendPlan(dst []byte, p *Plan) []byte {
 	for _, g := range p.Groups {
 		w.uint(uint64(g))
 	}
+}
+
+// surroundings appends what the command finds itself in.
+func (w *writer) surroundings(p *Plan) {
 	w.bool(p.Namespaces)
 	w.str(p.Hostname)
 	w.uint(uint64(len(p.Mounts)))
@@ -49,8 +61,6 @@ func AppendPlan(dst []byte, p *Plan) []byte {
 		w.strs(c.Args)
 		w.strs(c.Env)
 	}
-	putUint32(w.b[start+8:], uint32(len(w.b)-start-HeaderLen)) //nolint:gosec // far below 4 GiB
-	return w.b
 }
 
 // ParseHeader reads the HeaderLen bytes before a plan, and returns the plan's length. Another version than

@@ -93,11 +93,16 @@ func (h *held) ready(ctx context.Context) error {
 	}
 }
 
-// release lets the command start.
-func (h *held) release() error {
+// release lets the command start, and returns once it has. There is no way back from here: when nothing is heard of
+// the command, it may run all the same.
+func (h *held) release(ctx context.Context) error {
 	if _, err := h.socket.Write([]byte{initproto.Go}); err != nil {
 		return fmt.Errorf("let the command go: %w", err)
 	}
+	stop := context.AfterFunc(ctx, func() { _ = h.socket.SetReadDeadline(time.Unix(1, 0)) })
+	defer stop()
+	var b [1]byte
+	_, _ = h.socket.Read(b[:]) // ReplySpawned, or mezzo-init was killed, which is found soon enough
 	return nil
 }
 

@@ -142,7 +142,7 @@ func (l *Launcher) release(ctx context.Context, c *container, h *held) error {
 	if err := context.Cause(c.ctx); err != nil {
 		return err
 	}
-	if err := h.release(); err != nil {
+	if err := h.release(ctx); err != nil {
 		return err
 	}
 	c.begin()
@@ -182,13 +182,13 @@ func removeStatus(name string) error {
 	return nil
 }
 
-// readStatus reads what mezzo-init left behind.
-func readStatus(name string) initproto.Status {
+// readStatus reads what mezzo-init left behind, and tells whether there is such a file.
+func readStatus(name string) (s initproto.Status, exists bool) {
 	b, err := os.ReadFile(name)
 	if err != nil {
-		return initproto.Status{}
+		return initproto.Status{}, !errors.Is(err, os.ErrNotExist)
 	}
-	return initproto.ParseStatus(b)
+	return initproto.ParseStatus(b), true
 }
 
 // appendExit records an end that mezzo-init could not.
@@ -208,7 +208,7 @@ const killedStatus = 9
 
 // exitOf tells how a container ended, nothing of it running any more.
 func (l *Launcher) exitOf(c *container) containerizer.Exited {
-	s := readStatus(c.file)
+	s, _ := readStatus(c.file)
 	if !s.Exited && s.Pid > 0 && !l.config.Namespaces {
 		killGroup(s.Pid) // mezzo-init was killed, and could not do it
 	}

@@ -1,9 +1,5 @@
 //go:build unix
 
-// Package launcher runs containers as processes of this machine, each under a mezzo-init of its own. It is what
-// the linux and posix containerizers have in common: sandbox, fetching, the isolators' part of a container's
-// life, the conversation with mezzo-init, checkpoints and recovery. It may import the fetcher and the SDK; it
-// knows nothing of the agent.
 package launcher
 
 import (
@@ -22,29 +18,6 @@ import (
 	"github.com/mezzo-cluster/mezzo/sdk/isolator"
 	"github.com/mezzo-cluster/mezzo/sdk/resource"
 )
-
-// Config is what a launcher works with.
-type Config struct {
-	// Instance is the agent's random name. All that is made on this machine carries it.
-	Instance string
-	// RuntimeDir is an absolute path, best on a tmpfs. The status files are in RuntimeDir/Instance.
-	RuntimeDir string
-	// InitPath is the absolute path of mezzo-init.
-	InitPath string
-	// Namespaces gives every container pid, mount, ipc and uts namespaces of its own; needs Linux and root.
-	Namespaces bool
-	// SwitchUser runs commands as the user they name. Without it all run as the agent's.
-	SwitchUser bool
-	// Isolators, in the order in which they prepare a container.
-	Isolators []containerizer.IsolatorInstance
-	Store     containerizer.Store
-	Fetcher   *fetcher.Fetcher
-	// Surroundings are told to containers in their environment.
-	Surroundings containerizer.Surroundings
-	// LaunchTimeout is how long a launch waits for isolators that are away; one minute by default.
-	LaunchTimeout time.Duration
-	Logger        *slog.Logger
-}
 
 // Launcher is a containerizer. Its methods may be called at once from several goroutines.
 type Launcher struct {
@@ -247,6 +220,7 @@ func (l *Launcher) Close() error {
 	l.cancel(errClosed)
 	l.group.Wait()
 	close(l.events)
+	_ = os.Remove(l.folder) // it stays while a container has its status there
 	return l.null.Close()
 }
 

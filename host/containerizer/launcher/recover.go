@@ -78,7 +78,7 @@ func (l *Launcher) resume(ctx context.Context, c *container) (containerizer.Reco
 			return containerizer.Recovered{}, err
 		}
 		c.release()
-		status = readStatus(c.file)
+		status, _ = readStatus(c.file)
 	}
 	r := containerizer.Recovered{ID: c.id}
 	switch {
@@ -101,14 +101,19 @@ func (l *Launcher) resume(ctx context.Context, c *container) (containerizer.Reco
 }
 
 // settled is a container's status once it is clear whether its command was let go. A mezzo-init that the agent left
-// while it was held is about to end, or to find that it was let go at the last moment.
+// while it was held is about to end, or to find that it was let go at the last moment. One whose status file somebody
+// removed, and that does not end, was let go.
 func (l *Launcher) settled(ctx context.Context, c *container) initproto.Status {
 	ctx, stop := context.WithTimeout(ctx, settlePatience)
 	defer stop()
-	for {
-		status := readStatus(c.file)
+	for begun := time.Now(); ; {
+		status, exists := readStatus(c.file)
 		if c.process == nil || status.Released || c.process.ended() {
 			return status
+		}
+		if !exists && time.Since(begun) > settlePatience/10 {
+			l.log(c).Warn("the status file is gone: how the container ends will not be known", "file", c.file)
+			return initproto.Status{Released: true}
 		}
 		select {
 		case <-time.After(time.Millisecond):

@@ -4,6 +4,7 @@ package linux_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
@@ -145,7 +146,7 @@ func (r *rig) stop() {
 		r.t.Errorf("%d containers were not cleaned up", len(left))
 	}
 	left, err := os.ReadDir(filepath.Join(r.config.RuntimeDir, r.config.Instance))
-	if err != nil || len(left) > 0 {
+	if err != nil && !errors.Is(err, os.ErrNotExist) || len(left) > 0 {
 		r.t.Errorf("left in the runtime folder: %v, %v", left, err)
 	}
 	_ = r.c.Close()

@@ -337,6 +337,28 @@ func TestOrphans(t *testing.T) {
 	}
 }
 
+// TestStatusFileGone has somebody clean up the runtime folder under a running container.
+func TestStatusFileGone(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.c.Launch(context.Background(), r.shell("kept", "sleep 1000"))
+	started := want[containerizer.Started](r, "kept")
+	if err := os.Remove(filepath.Join(r.config.RuntimeDir, r.config.Instance, "kept")); err != nil {
+		t.Fatal(err)
+	}
+	r.restart()
+	if got := r.found("kept"); got.State != containerizer.Running || got.Pid != started.Pid {
+		t.Errorf("%+v", got)
+	}
+	if err := r.c.Kill(context.Background(), "kept", syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	if exited := want[containerizer.Exited](r, "kept"); exited.Known {
+		t.Errorf("%+v", exited)
+	}
+	want[containerizer.Cleaned](r, "kept")
+}
+
 func TestPidReused(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)

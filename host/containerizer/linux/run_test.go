@@ -39,7 +39,7 @@ func TestCommands(t *testing.T) {
 		{"not-executable", containerizer.Command{Value: "/etc/passwd"}, 1 << 8, "", "permission denied"},
 		{"stdin", containerizer.Command{Shell: true, Value: "cat; echo done"}, 0, "done\n", ""},
 		{"pid-1-is-init", containerizer.Command{Shell: true, Value: "tr '\\0' ' ' </proc/1/cmdline | cut -d' ' -f1"}, 0, "mezzo-init\n", ""},
-		{"session", containerizer.Command{Shell: true, Value: "cut -d' ' -f1,5,6 /proc/$$/stat | tr ' ' '\\n' | sort -u | wc -l"}, 0, "1\n", ""},
+		{"leads-its-group", containerizer.Command{Shell: true, Value: "cut -d' ' -f1,5,6 /proc/$$/stat | tr ' ' '\\n' | sort -u | wc -l"}, 0, "1\n", ""},
 		{"orphans", containerizer.Command{Shell: true, Value: "(sleep 0 & sleep 0 &) ; sleep 0.05; cat /proc/[0-9]*/stat | grep -c ' Z '; true"}, 0, "0\n", ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -186,7 +186,7 @@ func TestSignals(t *testing.T) {
 		t.Errorf("stdout %q", out)
 	}
 
-	// A command that takes no notice, and has children that left its session, ends with Destroy.
+	// A command that takes no notice, and has children that left its group, ends with Destroy.
 	spec = r.shell("stubborn", "trap '' TERM; setsid sleep 1000 & setsid sh -c 'setsid sleep 1000 & sleep 1000' & echo ready; sleep 1000")
 	r.c.Launch(ctx, spec)
 	started := want[containerizer.Started](r, spec.ID)

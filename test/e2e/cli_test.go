@@ -1,0 +1,167 @@
+//go:build linux
+
+package e2e
+
+import (
+	"bufio"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	mesos "github.com/mezzo-cluster/mezzo/sdk/mesos/v1"
+)
+
+func TestRun(t *testing.T) {
+	t.Parallel()
+	c := startCluster(t, site{})
+	for _, one := range []struct {
+		args           []string
+		status         int
+		stdout, stderr string
+	}{
+		{[]string{"--", "echo to stdout; echo to stderr >&2"}, 0, "to stdout\n", "to stderr\n"},
+		{[]string{"--", "exit 7"}, 7, "", ""},
+		{[]string{"--", "kill -TERM $$"}, 143, "", ""},
+		{[]string{"--env", "N=a b", "--cpus", "0.2", "--mem", "64", "--", "echo $N"}, 0, "a b\n", ""},
+		{[]string{"--", "/bin/echo", "two  words", "$N"}, 0, "two  words $N\n", ""},
+		{[]string{"--user", "nobody", "--", "id -un"}, 0, "nobody\n", ""},
+		{[]string{"--uri", filepath.Join(suite.root, "README.md"), "--", "head -n 1 README.md"}, 0, "# Mezzo\n", ""},
+		{[]string{"--uri", "/no/such/file", "--", "true"}, 125, "", "/no/such/file"},
+		{[]string{"--mem", "40", "--", `x=$(head -c 200000000 /dev/zero | tr '\0' x); echo ${#x}`}, 125, "", "emory"},
+	} {
+		r := c.mezzo(append([]string{"run"}, one.args...)...)
+		if r.status != one.status || r.stdout != one.stdout || !strings.Contains(r.stderr, one.stderr) {
+			t.Errorf("run %q: want exit status %d: %s", one.args, one.status, r)
+		}
+	}
+	mustSay(t, c.mezzo("run"), 2, "arg")
+	mustSay(t, c.mezzo("run", "--env", "novalue", "--", "true"), 2, "NAME=VALUE")
+}
+
+// Output comes while the task runs, and Ctrl-C ends the task with the command.
+func TestRunInterrupted(t *testing.T) {
+	t.Parallel()
+	c := startCluster(t, site{})
+	cmd := exec.Command(filepath.Join(suite.bin, "mezzo"), "run", "--master", c.address, "--", "echo begun; sleep 100000; echo never")
+	cmd.Env = environment()
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := suite.family.Start(cmd); err != nil {
+		t.Fatal(err)
+	}
+	line, err := bufio.NewReader(out).ReadString('\n')
+	if err != nil || line != "begun\n" {
+		t.Errorf("its first line: %q %v", line, err)
+	}
+	sleeps := descendants(t, c.agents[0].pid(), "sleep 100000")
+	if len(sleeps) != 1 {
+		t.Fatalf("the task's processes: %v", sleeps)
+	}
+	if err := cmd.Process.Signal(syscall.SIGINT); err != nil {
+		t.Fatal(err)
+	}
+	_ = suite.family.Wait(cmd)
+	if status := cmd.ProcessState.ExitCode(); status != 130 {
+		t.Errorf("the exit status is %d", status)
+	}
+	gone(t, pidsOf(sleeps))
+	if r := c.mezzo("ps"); r.status != 0 || !strings.Contains(r.stdout, "No tasks are running") {
+		t.Errorf("ps: %s", r)
+	}
+}
+
+func TestLists(t *testing.T) {
+	t.Parallel()
+	c := startCluster(t, site{agent: `attributes = { rack = "r7" }`})
+	f := subscribe(t, c)
+	f.launch(sleeper("runs"), shell("ended", "exit 3"))
+	f.await("runs", mesos.TaskState_TASK_RUNNING)
+	f.end("ended", "STARTING RUNNING FAILED")
+	for _, one := range []struct {
+		args      []string
+		want, not string
+	}{
+		{[]string{"ps"}, "runs", "ended"},
+		{[]string{"ps", "--all"}, "FAILED", ""},
+		{[]string{"ps", "--all"}, "RUNNING", ""},
+		{[]string{"agents"}, "rack:r7", ""},
+		{[]string{"agents"}, "0.1/4", ""},
+		{[]string{"frameworks"}, f.id.GetValue(), ""},
+		{[]string{"plugin", "list"}, "drf", "cgroups"},
+		{[]string{"plugin", "list", "--agent", c.agents[0].address}, "cgroups", "drf"},
+		{[]string{"wait", "--agents", "1"}, "ready", ""},
+		{[]string{"--help"}, "Exit codes", ""},
+		{[]string{"run", "--help"}, "Ctrl-C", ""},
+		{[]string{"version"}, "MEZZO", ""},
+	} {
+		r := c.mezzo(one.args...)
+		if r.status != 0 || !strings.Contains(r.stdout, one.want) || one.not != "" && strings.Contains(r.stdout, one.not) {
+			t.Errorf("%v: want %q and not %q: %s", one.args, one.want, one.not, r)
+		}
+	}
+	checkJSON(t, c, f)
+	mustSay(t, c.mezzo("flie"), 1, "flie")
+	mustSay(t, c.mezzo("ps", "--no-such-flag"), 2, "no-such-flag")
+	mustSay(t, c.mezzo("ps", "--output", "yaml"), 2, "yaml")
+	mustSay(t, c.mezzo("logs"), 2, "logs")
+	mustSay(t, c.mezzo("wait", "--agents", "9", "--timeout", "300ms"), 1, "1 of 9")
+	nobody := freeAddress(t)
+	mustSay(t, command(t, "mezzo", "ps", "--master", nobody), 1, nobody)
+}
+
+// checkJSON looks at what scripts get.
+func checkJSON(t *testing.T, c *cluster, f *framework) {
+	t.Helper()
+	tasks := decode[[]struct {
+		ID, State, Framework, Agent string
+		CPUs, Mem                   float64
+	}](t, c.mezzo("ps", "--all", "--output", "json").stdout)
+	states := map[string]string{}
+	for _, task := range tasks {
+		states[task.ID] = task.State
+		if task.CPUs != 0.1 || task.Mem != 32 || task.Framework != f.id.GetValue() {
+			t.Errorf("ps has %+v", task)
+		}
+	}
+	if len(states) != 2 || states["runs"] != "TASK_RUNNING" || states["ended"] != "TASK_FAILED" {
+		t.Errorf("ps has %v", states)
+	}
+	agents := decode[[]struct {
+		Active           bool
+		Total, Allocated map[string]float64
+		Attributes       map[string]string
+	}](t, c.mezzo("agents", "-o", "json").stdout)
+	if len(agents) != 1 || !agents[0].Active || agents[0].Total["cpus"] != 4 || agents[0].Allocated["cpus"] != 0.1 || agents[0].Attributes["rack"] != "r7" {
+		t.Errorf("agents has %+v", agents)
+	}
+	if frameworks := decode[[]map[string]any](t, c.mezzo("frameworks", "-o", "json").stdout); len(frameworks) != 1 || frameworks[0]["id"] != f.id.GetValue() {
+		t.Errorf("frameworks has %v", frameworks)
+	}
+	if plugins := decode[[]pluginStatus](t, c.mezzo("plugin", "list", "-o", "json").stdout); len(plugins) != 2 || plugins[0].State != "ready" {
+		t.Errorf("plugin list has %+v", plugins)
+	}
+}
+
+func TestPluginInspectAndVerify(t *testing.T) {
+	t.Parallel()
+	for name, want := range map[string]string{"allocator-drf": "fairness_exclude", "authorizer-opa": "policies", "isolator-cgroups": "config {"} {
+		binary := filepath.Join(suite.bin, name)
+		kind, instance, _ := strings.Cut(name, "-")
+		r := command(t, "mezzo", "plugin", "inspect", binary)
+		if r.status != 0 || !strings.Contains(r.stdout, want) || !strings.Contains(r.stdout, `plugin "`+kind+`" "`+instance+`"`) || !strings.Contains(r.stdout, checksum(t, binary)) {
+			t.Errorf("inspect %s: %s", name, r)
+		}
+	}
+	mustSay(t, command(t, "mezzo", "plugin", "inspect", "/bin/true"), 1, "/bin/true")
+	mustSay(t, command(t, "mezzo", "plugin", "inspect", "/no/such/file"), 1, "/no/such/file")
+	if r := command(t, "mezzo", "plugin", "verify", filepath.Join(suite.bin, "allocator-drf")); r.status != 0 {
+		t.Errorf("verify: %s", r)
+	}
+	if r := command(t, "mezzo", "plugin", "verify", "/bin/true"); r.status != 1 {
+		t.Errorf("verify of what is no plugin: %s", r)
+	}
+}
