@@ -25,23 +25,16 @@ func (a *Agent) fields() []field {
 		text("default_role", &a.DefaultRole),
 		textMap("executor_environment_variables", &a.ExecutorEnvironmentVariables),
 		duration("executor_shutdown_grace_period", &a.ExecutorShutdownGracePeriod),
-		duration("executor_registration_timeout", &a.ExecutorRegistrationTimeout),
 		duration("executor_reregistration_timeout", &a.ExecutorReregisterTimeout).between(&a.ExecutorReregisterTimeout, 0, 15*time.Second),
-		duration("registration_backoff_factor", &a.RegistrationBackoffFactor).between(&a.RegistrationBackoffFactor, time.Millisecond, time.Minute),
 		duration("recovery_timeout", &a.RecoveryTimeout),
 		duration("launch_timeout", &a.LaunchTimeout),
-		oneOf("recover", &a.Recover, "reconnect", "cleanup"),
 		boolean("strict", &a.Strict),
 		oneOf("reconfiguration_policy", &a.ReconfigurationPolicy, "equal", "additive"),
 		boolean("switch_user", &a.SwitchUser),
 		oneOf("launcher", &a.Launcher, "linux", "posix"),
-		text("sandbox_directory", &a.SandboxDirectory),
 		text("frameworks_home", &a.FrameworksHome),
 		duration("fetcher_stall_timeout", &a.FetcherStallTimeout),
-		count("max_completed_executors_per_framework", &a.MaxCompletedExecutorsPerFramework, 0),
 		duration("gc_delay", &a.GCDelay),
-		share("gc_disk_headroom", &a.GCDiskHeadroom),
-		duration("disk_watch_interval", &a.DiskWatchInterval).between(&a.DiskWatchInterval, time.Second, 24*time.Hour),
 	}
 }
 

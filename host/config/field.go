@@ -146,25 +146,12 @@ func count(name string, to *int, least int) field {
 		f := v.AsBigFloat()
 		n, exact := f.Int64()
 		if !f.IsInt() || exact != 0 || n > math.MaxInt32 {
-			return fmt.Errorf("a whole number is needed, not %s", f.Text('g', 10))
+			return fmt.Errorf("a whole number is needed, not %s", figure(f))
 		}
 		if n < int64(least) {
 			return fmt.Errorf("%d is less than %d", n, least)
 		}
 		*to = int(n)
-		return nil
-	}}
-}
-
-func share(name string, to *float64) field {
-	return field{name: name, set: func(v cty.Value) error {
-		if v.Type() != cty.Number {
-			return fmt.Errorf("a number is needed, not %s", v.Type().FriendlyName())
-		}
-		*to, _ = v.AsBigFloat().Float64()
-		if *to < 0 || *to > 1 {
-			return fmt.Errorf("a number from 0 to 1 is needed")
-		}
 		return nil
 	}}
 }

@@ -26,8 +26,6 @@ func (m *Master) fields() []field {
 		count("max_completed_tasks_per_framework", &m.MaxCompletedTasksPerFramework, 0),
 		count("max_unreachable_tasks_per_framework", &m.MaxUnreachableTasksPerFramework, 0),
 		boolean("root_submissions", &m.RootSubmissions),
-		duration("registry_store_timeout", &m.RegistryStoreTimeout),
-		duration("registry_fetch_timeout", &m.RegistryFetchTimeout),
 	}
 }
 
@@ -57,7 +55,7 @@ func decodeSecurity(content *hcl.BodyContent, eval *hcl.EvalContext, t **TLS, a 
 			_, bad = decode(block.Body, eval, []field{
 				path("cert_file", &(*t).CertFile).must(),
 				path("key_file", &(*t).KeyFile).must(),
-				path("ca_file", &(*t).CAFile),
+				path("ca_file", &(*t).CAFile).must(),
 			})
 		case block.Type == "authentication" && *a == nil:
 			*a = &Authentication{Scheme: block.Labels[0]}

@@ -113,6 +113,7 @@ func TestPluginJSONMistakes(t *testing.T) {
 		"string for int":    {"config {\n int = \"5\"\n}", "7:8: Invalid value for int: a whole number is needed, not string."},
 		"fraction for int":  {"config {\n int = 1.5\n}", "7:8: Invalid value for int: a whole number of 64 bits is needed, not 1.5."},
 		"large int":         {"config {\n int = 18446744073709551615\n}", "a whole number of 64 bits is needed"},
+		"huge int":          {"config {\n int = 1e999999999\n}", "a whole number of 64 bits is needed, not +Inf."},
 		"below":             {"config {\n int = 0\n}", "7:8: Invalid value for int: it is less than 1."},
 		"above":             {"config {\n ratio = 1.5\n}", "7:10: Invalid value for ratio: it is more than 1."},
 		"short":             {"config {\n every = \"1ms\"\n}", `it is less than "1s"`},

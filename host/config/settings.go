@@ -59,8 +59,6 @@ type Master struct {
 	MaxCompletedTasksPerFramework   int
 	MaxUnreachableTasksPerFramework int
 	RootSubmissions                 bool
-	RegistryStoreTimeout            time.Duration
-	RegistryFetchTimeout            time.Duration
 }
 
 // Agent is the agent block. Times have Mesos's defaults.
@@ -76,7 +74,8 @@ type Agent struct {
 	Hostname string
 	// WorkDir holds sandboxes and the agent's state; absolute.
 	WorkDir string
-	// RuntimeDir holds what need not outlive a reboot; empty means a folder in WorkDir.
+	// RuntimeDir holds what need not outlive a reboot; empty means /run/mezzo, or for users other than root a folder
+	// of their own among the temporary files.
 	RuntimeDir string
 	// PluginDir is searched for plugin binaries; empty means the folder of the running program.
 	PluginDir string
@@ -94,14 +93,10 @@ type Agent struct {
 	// ExecutorEnvironmentVariables is nil when not set.
 	ExecutorEnvironmentVariables map[string]string
 	ExecutorShutdownGracePeriod  time.Duration
-	ExecutorRegistrationTimeout  time.Duration
 	ExecutorReregisterTimeout    time.Duration
-	RegistrationBackoffFactor    time.Duration
 	RecoveryTimeout              time.Duration
 	// LaunchTimeout is how long a launch waits for a plugin that is down.
 	LaunchTimeout time.Duration
-	// Recover is "reconnect", or "cleanup": end what runs, then exit.
-	Recover string
 	// Strict makes the agent refuse to start with state that it cannot read whole.
 	Strict bool
 	// ReconfigurationPolicy is "equal" or "additive".
@@ -109,15 +104,11 @@ type Agent struct {
 	// SwitchUser runs tasks as their own user rather than as the agent's.
 	SwitchUser bool
 	// Launcher is "linux", "posix", or "" for what the machine and the agent's user allow.
-	Launcher         string
-	SandboxDirectory string
+	Launcher string
 	// FrameworksHome is prepended to relative fetch paths; empty means none.
-	FrameworksHome                    string
-	FetcherStallTimeout               time.Duration
-	MaxCompletedExecutorsPerFramework int
-	GCDelay                           time.Duration
-	GCDiskHeadroom                    float64 // share of the disk, 0 to 1
-	DiskWatchInterval                 time.Duration
+	FrameworksHome      string
+	FetcherStallTimeout time.Duration
+	GCDelay             time.Duration
 }
 
 // TLS is a tls block: paths of PEM files.
@@ -154,30 +145,21 @@ func newMaster() *Master {
 		MaxCompletedTasksPerFramework:   1000,
 		MaxUnreachableTasksPerFramework: 1000,
 		RootSubmissions:                 true,
-		RegistryStoreTimeout:            20 * time.Second,
-		RegistryFetchTimeout:            time.Minute,
 	}
 }
 
 func newAgent() *Agent {
 	return &Agent{
-		Listen:                            "127.0.0.1:5051",
-		DefaultRole:                       "*",
-		ExecutorShutdownGracePeriod:       5 * time.Second,
-		ExecutorRegistrationTimeout:       time.Minute,
-		ExecutorReregisterTimeout:         2 * time.Second,
-		RegistrationBackoffFactor:         time.Second,
-		RecoveryTimeout:                   15 * time.Minute,
-		LaunchTimeout:                     time.Minute,
-		Recover:                           "reconnect",
-		Strict:                            true,
-		ReconfigurationPolicy:             "equal",
-		SwitchUser:                        true,
-		SandboxDirectory:                  "/mnt/mesos/sandbox",
-		FetcherStallTimeout:               time.Minute,
-		MaxCompletedExecutorsPerFramework: 150,
-		GCDelay:                           7 * 24 * time.Hour,
-		GCDiskHeadroom:                    0.1,
-		DiskWatchInterval:                 time.Minute,
+		Listen:                      "127.0.0.1:5051",
+		DefaultRole:                 "*",
+		ExecutorShutdownGracePeriod: 5 * time.Second,
+		ExecutorReregisterTimeout:   2 * time.Second,
+		RecoveryTimeout:             15 * time.Minute,
+		LaunchTimeout:               time.Minute,
+		Strict:                      true,
+		ReconfigurationPolicy:       "equal",
+		SwitchUser:                  true,
+		FetcherStallTimeout:         time.Minute,
+		GCDelay:                     7 * 24 * time.Hour,
 	}
 }

@@ -110,15 +110,21 @@ func needed(t *pluginv1.Type) string {
 func wholeNumber(f *big.Float) (string, error) {
 	n, exact := f.Int64()
 	if !f.IsInt() || exact != big.Exact {
-		return "", fmt.Errorf("a whole number of 64 bits is needed, not %s", f.Text('g', 20))
+		return "", fmt.Errorf("a whole number of 64 bits is needed, not %s", figure(f))
 	}
 	return strconv.FormatInt(n, 10), nil
+}
+
+// figure shows a number. Writing out one like 1e999999999 exactly would take for ever.
+func figure(f *big.Float) string {
+	n, _ := f.Float64()
+	return strconv.FormatFloat(n, 'g', 17, 64)
 }
 
 func number(f *big.Float) (json.Number, error) {
 	n, _ := f.Float64()
 	if math.IsInf(n, 0) {
-		return "", fmt.Errorf("the number %s is too large", f.Text('g', 20))
+		return "", fmt.Errorf("the number %s is too large", figure(f))
 	}
 	return json.Number(strconv.FormatFloat(n, 'g', -1, 64)), nil
 }

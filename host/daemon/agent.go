@@ -172,6 +172,7 @@ func (a *agentDaemon) wait(ctx context.Context, end ending) error {
 		case <-leave:
 			a.loop.Post(agent.Shutdown{Reason: "asked to leave the cluster"})
 		case e := <-a.exited:
+			a.farewell()
 			return a.ended(e)
 		case err := <-a.web.failed:
 			return err
@@ -179,6 +180,14 @@ func (a *agentDaemon) wait(ctx context.Context, end ending) error {
 			return err
 		}
 	}
+}
+
+// farewell sees to it that the master reads the last words of an agent that ends: what became of its tasks, and that
+// it leaves.
+func (a *agentDaemon) farewell() {
+	ctx, cancel := context.WithTimeout(context.Background(), drainTime)
+	defer cancel()
+	a.client.Finish(ctx)
 }
 
 func (a *agentDaemon) ended(e agent.Exit) error {

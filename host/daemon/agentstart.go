@@ -190,7 +190,7 @@ func (a *agentDaemon) agentInfo(total resource.Resources) (_ *mesos.AgentInfo, i
 
 // drive starts the loop and the connection to the masters.
 func (a *agentDaemon) drive(ctx context.Context, machine *agent.Agent) error {
-	creds, err := mutualTLS(a.conf.TLS)
+	creds, err := linkCredentials(a.conf.TLS)
 	if err != nil {
 		return err
 	}

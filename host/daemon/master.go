@@ -84,7 +84,7 @@ func newMaster(o Options, h *pluginhost.Host) (_ *masterDaemon, err error) {
 
 // openLink begins to listen for agents, and returns where.
 func (m *masterDaemon) openLink() (string, error) {
-	creds, err := mutualTLS(m.conf.TLS)
+	creds, err := linkCredentials(m.conf.TLS)
 	if err != nil {
 		return "", err
 	}
@@ -98,12 +98,16 @@ func (m *masterDaemon) openLink() (string, error) {
 }
 
 func (m *masterDaemon) openStore(agents string) error {
+	mutual, err := mutualTLS(m.conf.TLS)
+	if err != nil {
+		return err
+	}
 	l, err := listen(m.conf.RaftListen, "the other masters")
 	if err != nil {
 		return err
 	}
 	m.store, err = raftstore.Open(raftstore.Options{
-		Dir: registryDir(m.conf.DataDir), Listener: l, Log: m.Log,
+		Dir: registryDir(m.conf.DataDir), Listener: l, TLS: mutual, Log: m.Log,
 		Member: registry.Member{HTTP: m.advertised, Agents: agents, Raft: l.Addr().String(), Version: version.Mezzo()},
 	})
 	if err != nil {

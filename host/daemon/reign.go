@@ -33,7 +33,7 @@ type reign struct {
 
 	loop    *masterLoop
 	timers  *timers[master.TimerID]
-	session *pluginallocator.Session // nil without an allocator
+	session *pluginallocator.Driver // nil without an allocator
 
 	ctx    context.Context //nolint:containedctx // the life of the reign, ended by end
 	cancel context.CancelFunc

@@ -23,9 +23,9 @@ func serverTLS(c *config.TLS) (*tls.Config, error) {
 	return &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12}, nil
 }
 
-// mutualTLS returns the credentials of the connections among masters and agents: both sides show a certificate
-// that the CA of the tls block has signed. Nil where there is no tls block.
-func mutualTLS(c *config.TLS) (credentials.TransportCredentials, error) {
+// mutualTLS returns the settings of the connections among masters and agents: both sides show a certificate that the
+// CA of the tls block has signed. Nil where there is no tls block.
+func mutualTLS(c *config.TLS) (*tls.Config, error) {
 	conf, err := serverTLS(c)
 	if conf == nil || err != nil {
 		return nil, err
@@ -39,5 +39,14 @@ func mutualTLS(c *config.TLS) (credentials.TransportCredentials, error) {
 		return nil, fmt.Errorf("read ca_file of the tls block: %s holds no PEM certificate", c.CAFile)
 	}
 	conf.ClientAuth, conf.ClientCAs, conf.RootCAs = tls.RequireAndVerifyClientCert, pool, pool
+	return conf, nil
+}
+
+// linkCredentials are mutualTLS for the connection between agents and masters; nil where there is no tls block.
+func linkCredentials(c *config.TLS) (credentials.TransportCredentials, error) {
+	conf, err := mutualTLS(c)
+	if conf == nil || err != nil {
+		return nil, err
+	}
 	return credentials.NewTLS(conf), nil
 }

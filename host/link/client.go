@@ -54,6 +54,7 @@ type session struct {
 	id            string
 	control, data *queue[*linkv1.ToMaster]
 	cancel        context.CancelCauseFunc
+	over          chan struct{} // closed when it has ended
 }
 
 // NewClient returns a client of the masters at these addresses (host:port). creds may be nil for plain text.
@@ -68,6 +69,7 @@ func NewClient(masters []string, creds credentials.TransportCredentials, a Agent
 func (c *Client) Run(ctx context.Context) {
 	wait := minRedial
 	next, hint := 0, ""
+	said := map[string]string{} // why a master could not be reached, by address: once is enough
 	for ctx.Err() == nil {
 		addr := hint
 		if addr == "" {
@@ -80,9 +82,14 @@ func (c *Client) Run(ctx context.Context) {
 			return
 		case welcomed:
 			wait = minRedial
+			clear(said)
 			c.log.Info("connection to master ended", "master", addr, "cause", err)
 		default:
-			c.log.Debug("cannot connect to master", "master", addr, "error", err, "leader", leader)
+			level := slog.LevelDebug
+			if text := fmt.Sprint(err); said[addr] != text && leader == "" {
+				said[addr], level = text, slog.LevelWarn
+			}
+			c.log.Log(ctx, level, "cannot connect to master", "master", addr, "error", err, "leader", leader)
 		}
 		if hint = leader; hint != "" && hint != addr {
 			continue
@@ -123,6 +130,22 @@ func (c *Client) Redial(conn string) {
 	}
 }
 
+// Finish has the present connection end once the master has read all that was sent, and waits for that, or for ctx.
+// It is for an agent that is about to end: Run dials anew.
+func (c *Client) Finish(ctx context.Context) {
+	c.mu.Lock()
+	s := c.live
+	c.mu.Unlock()
+	if s == nil {
+		return
+	}
+	s.data.finish()
+	select {
+	case <-s.over:
+	case <-ctx.Done():
+	}
+}
+
 func (c *Client) session(id string) *session {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -154,7 +177,7 @@ func (c *Client) connect(ctx context.Context, addr string) (welcomed bool, leade
 		return false, leaderOf(control), err
 	}
 	w := first.GetWelcome()
-	s := &session{id: w.Connection, control: newQueue[*linkv1.ToMaster](), data: newQueue[*linkv1.ToMaster](), cancel: cancel}
+	s := &session{id: w.Connection, control: newQueue[*linkv1.ToMaster](), data: newQueue[*linkv1.ToMaster](), cancel: cancel, over: make(chan struct{})}
 	data, err := svc.Data(metadata.AppendToOutgoingContext(ctx, connectionKey, w.Connection))
 	if err != nil {
 		return false, "", err
@@ -162,6 +185,7 @@ func (c *Client) connect(ctx context.Context, addr string) (welcomed bool, leade
 	c.use(s)
 	c.agent.Welcomed(s.id, addr, first.Epoch, w)
 	err = c.exchange(ctx, s, control, data)
+	close(s.over)
 	c.use(nil)
 	c.agent.Gone(s.id)
 	return true, "", err
@@ -214,7 +238,13 @@ func (c *Client) exchange(ctx context.Context, s *session, control linkgrpc.Link
 	all.Go(func() { receive(control.Recv) })
 	all.Go(func() { receive(data.Recv) })
 	all.Go(func() { s.cancel(drain(ctx, s.control, control.Send)) })
-	all.Go(func() { s.cancel(drain(ctx, s.data, data.Send)) })
+	all.Go(func() {
+		err := drain(ctx, s.data, data.Send)
+		if errors.Is(err, errFinished) && data.CloseSend() == nil {
+			return // the master ends the streams when it has read everything
+		}
+		s.cancel(err)
+	})
 	all.Wait()
 	return context.Cause(ctx)
 }

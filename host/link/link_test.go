@@ -171,3 +171,30 @@ func TestOneWhoDoesNotReadIsCutOff(t *testing.T) {
 	}
 	want(t, m.events, "gone")
 }
+
+func TestLastWordsAreRead(t *testing.T) {
+	t.Parallel()
+	s, addr := serve(t)
+	m := master{make(chan string, 5000)}
+	s.Lead(1, &linkv1.Welcome{MasterId: "m"}, m)
+	a := agent{make(chan string, 5000)}
+	ctx, cancel := context.WithCancel(t.Context())
+	c := link.NewClient([]string{addr}, nil, a, slog.New(slog.DiscardHandler))
+	done := make(chan struct{})
+	go func() { defer close(done); c.Run(ctx) }()
+	conn := want(t, m.events, "connected a1")
+	want(t, a.events, "welcomed m 1")
+	const words = 1000
+	for i := range words {
+		c.Send(conn, &linkv1.ToMaster{Body: &linkv1.ToMaster_Update{Update: &linkv1.StatusUpdate{FrameworkId: fmt.Sprintf("f%d-", i)}}})
+	}
+	finish, stop := context.WithTimeout(t.Context(), 20*time.Second)
+	defer stop()
+	c.Finish(finish)
+	cancel()
+	<-done
+	for i := range words {
+		want(t, m.events, fmt.Sprintf("received f%d-0", i))
+	}
+	want(t, m.events, "gone")
+}

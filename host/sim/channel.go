@@ -72,7 +72,7 @@ func (c *channel) connect(fresh bool) {
 // begin is the rest of connect, once the master is idle.
 func (c *channel) begin(fresh bool) {
 	stalled := func() bool { return c.stalled }
-	if fresh {
+	if fresh || c.a == nil { // it may have died meanwhile
 		cfg := drf.DefaultConfig()
 		cfg.Seed = c.w.rng.Uint64()
 		a, err := drf.NewAllocator(cfg)

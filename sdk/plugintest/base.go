@@ -263,7 +263,6 @@ func (b *bench) startTLS() (*goplugin.GRPCClient, error) {
 	return c.(*goplugin.GRPCClient), nil
 }
 
-// drains says whether a plugin comes to rest.
 func checkDrain(b *bench) {
 	p := b.ready(b.dataDir())
 	ctx, cancel := b.call()

@@ -31,7 +31,7 @@ func checkLeaks(b *bench) {
 	data := b.dataDir()
 	p := b.ready(data)
 	probes := func() {
-		for range 50 {
+		for range 20 {
 			ctx, cancel := b.call()
 			if err := probe(ctx, b.Kind, p.conn); err != nil {
 				b.errorf("a call: %v", err)
@@ -42,7 +42,7 @@ func checkLeaks(b *bench) {
 	probes()
 	before := descriptors(p.cmd.Process.Pid)
 	probes()
-	b.eventually(fmt.Sprintf("no more descriptors than the %d it had before 50 calls", before), func() bool {
+	b.eventually(fmt.Sprintf("no more descriptors than the %d it had before 20 calls", before), func() bool {
 		return descriptors(p.cmd.Process.Pid) <= before+2
 	})
 	p.shutdown()

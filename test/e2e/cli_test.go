@@ -104,7 +104,8 @@ func TestLists(t *testing.T) {
 		}
 	}
 	checkJSON(t, c, f)
-	mustSay(t, c.mezzo("flie"), 1, "flie")
+	mustSay(t, c.mezzo("agnets"), 2, "agnets", `did you mean "agents"`)
+	mustSay(t, c.mezzo("plugin", "lst"), 2, "lst", `did you mean "list"`)
 	mustSay(t, c.mezzo("ps", "--no-such-flag"), 2, "no-such-flag")
 	mustSay(t, c.mezzo("ps", "--output", "yaml"), 2, "yaml")
 	mustSay(t, c.mezzo("logs"), 2, "logs")

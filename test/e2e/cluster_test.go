@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -32,6 +33,20 @@ type site struct {
 	plugins string
 	// isolator are more attributes of the isolator's block, authorizer of the authorizer's.
 	isolator, authorizer string
+	// operator is who the tests are, where the master asks.
+	operator login
+}
+
+// login is a principal with a secret; the zero value is nobody.
+type login struct{ principal, secret string }
+
+func (l login) header() []string {
+	if l.principal == "" {
+		return nil
+	}
+	r := http.Request{Header: http.Header{}}
+	r.SetBasicAuth(l.principal, l.secret)
+	return []string{"Authorization", r.Header.Get("Authorization")}
 }
 
 // cluster is a master and agents, each in a process of its own.
@@ -103,7 +118,17 @@ func (c *cluster) wait() {
 // mezzo runs the command line against this cluster.
 func (c *cluster) mezzo(args ...string) result {
 	c.t.Helper()
-	return command(c.t, "mezzo", append([]string{"--master", c.address}, args...)...)
+	return c.mezzoAs(c.site.operator, args...)
+}
+
+// mezzoAs runs the command line as somebody.
+func (c *cluster) mezzoAs(who login, args ...string) result {
+	c.t.Helper()
+	global := []string{"--master", c.address}
+	if who.principal != "" {
+		global = append(global, "--principal", who.principal, "--secret-file", write(c.t, c.t.TempDir(), "secret", who.secret+"\n"))
+	}
+	return command(c.t, "mezzo", append(global, args...)...)
 }
 
 func (c *cluster) newAgent(i int) *agent {
@@ -216,7 +241,9 @@ func (c *cluster) registered(a *agent) float64 {
 	return 0
 }
 
-func (c *cluster) get(path string, into any) error { return getJSON(c.address, path, into) }
+func (c *cluster) get(path string, into any) error {
+	return getJSON(c.address, path, into, c.site.operator.header()...)
+}
 
 // stop ends the agents with their tasks, then the master, and checks that nothing of theirs is left.
 func (c *cluster) stop() {

@@ -53,8 +53,8 @@ func ask(t *testing.T, method, address, path, contentType string, body []byte, h
 }
 
 // getJSON reads a JSON document; into may be nil.
-func getJSON(address, path string, into any) error {
-	r, err := request(http.MethodGet, address, path, "", nil)
+func getJSON(address, path string, into any, header ...string) error {
+	r, err := request(http.MethodGet, address, path, "", nil, header...)
 	if err != nil {
 		return err
 	}

@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"math"
 	"slices"
 	"testing"
 
@@ -63,7 +64,7 @@ func checkWholeOffers(t *testing.T, f *framework, agents int) {
 			sum["cpus"] += amount(o, "cpus")
 			sum["mem"] += amount(o, "mem")
 		}
-		if want := float64(agents); sum["cpus"] != 4*want || sum["mem"] != 4096*want {
+		if want := float64(agents); math.Abs(sum["cpus"]-4*want) > 1e-6 || sum["mem"] != 4096*want {
 			return errNotYet(mapText(sum))
 		}
 		return nil

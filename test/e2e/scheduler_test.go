@@ -40,6 +40,7 @@ type framework struct {
 	codec   codec
 	address string
 	info    *mesos.FrameworkInfo
+	login   login
 	silent  bool // updates are not acknowledged
 	aside   bool // offers are declined
 
@@ -232,6 +233,9 @@ func (f *framework) post(ctx context.Context, call *scheduler.Call, stream strin
 	req.Header.Set("Accept", f.codec.media)
 	if stream != "" {
 		req.Header.Set("Mesos-Stream-Id", stream)
+	}
+	if f.login.principal != "" {
+		req.SetBasicAuth(f.login.principal, f.login.secret)
 	}
 	return http.DefaultClient.Do(req)
 }

@@ -95,7 +95,7 @@ func (f folder) read(opts Options) (Recovered, error) {
 	}
 	r.out.Rebooted = r.boot != "" && r.boot != opts.Boot
 	if opts.Strict && !r.out.Rebooted && len(r.out.Errors) > 0 {
-		return r.out, errors.Join(r.out.Errors...)
+		return r.out, fmt.Errorf("%w (set strict = false to leave out what cannot be read)", errors.Join(r.out.Errors...))
 	}
 	return r.out, nil
 }

@@ -19,7 +19,7 @@ import (
 type pluginAllocator struct {
 	dir     string
 	host    *pluginhost.Host
-	session *pluginallocator.Session
+	session *pluginallocator.Driver
 	cancel  context.CancelFunc
 	ended   chan error
 	seq     uint64

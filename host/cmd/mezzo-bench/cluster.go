@@ -142,11 +142,13 @@ func (c *cluster) start(role, config string) (*exec.Cmd, error) {
 
 // stop ends the processes and removes the folder.
 func (c *cluster) stop() error {
-	for _, p := range []*exec.Cmd{c.agentProcess, c.masterProcess} {
+	// Asked by SIGUSR1, the agent ends its tasks, too.
+	for i, p := range []*exec.Cmd{c.agentProcess, c.masterProcess} {
+		ask := []os.Signal{syscall.SIGUSR1, syscall.SIGTERM}[i]
 		if p == nil || p.Process == nil || p.ProcessState != nil {
 			continue
 		}
-		_ = p.Process.Signal(syscall.SIGTERM)
+		_ = p.Process.Signal(ask)
 		kill := time.AfterFunc(20*time.Second, func() { _ = p.Process.Kill() })
 		_ = p.Wait()
 		kill.Stop()

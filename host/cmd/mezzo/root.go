@@ -53,7 +53,27 @@ func newRoot() *cobra.Command {
 		newRun(o), newPs(o), newLogs(o), newAgents(o), newFrameworks(o), newExplain(o), newWait(o),
 		newLocal(), newMaster(), newAgent(),
 		newConfig(o), newPlugin(o), newVersion(o))
+	for _, c := range append(root.Commands(), root) {
+		if c.HasSubCommands() {
+			onlySubcommands(c)
+		}
+	}
 	return root
+}
+
+// onlySubcommands has a command that does nothing by itself say so of words that are none of its subcommands.
+func onlySubcommands(c *cobra.Command) {
+	c.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
+	c.Args = func(cmd *cobra.Command, a []string) error {
+		if len(a) == 0 {
+			return nil
+		}
+		meant := ""
+		if like := cmd.SuggestionsFor(a[0]); len(like) > 0 {
+			meant = fmt.Sprintf("; did you mean %q?", like[0])
+		}
+		return usageError{fmt.Errorf("%s has no command %q%s", cmd.CommandPath(), a[0], meant)}
+	}
 }
 
 func mastersFromEnv() []string {

@@ -45,8 +45,12 @@ func newWait(o *options) *cobra.Command {
 }
 
 func waitReady(ctx context.Context, c *client.Client, agents, process int) (int, error) {
+	last := 0
 	for {
 		n, err := activeAgents(ctx, c)
+		if err == nil {
+			last = n
+		}
 		if process != 0 && !alive(process) {
 			return 0, fmt.Errorf("process %d has ended before the cluster was ready", process)
 		}
@@ -56,7 +60,7 @@ func waitReady(ctx context.Context, c *client.Client, agents, process int) (int,
 		select {
 		case <-ctx.Done():
 			if err == nil || errors.Is(err, ctx.Err()) {
-				err = fmt.Errorf("%d of %d agents are active", n, agents)
+				err = fmt.Errorf("%d of %d agents are active", last, agents)
 			}
 			return 0, fmt.Errorf("the cluster is not ready: %w", err)
 		case <-time.After(waitPoll):

@@ -37,3 +37,17 @@ func testMain(m *testing.M) int {
 	}
 	return m.Run()
 }
+
+// TestSources reads what mezzo-init is built from, so that the go tool runs these tests again when that changes.
+func TestSources(t *testing.T) {
+	t.Parallel()
+	files, err := filepath.Glob("../../cmd/mezzo-init/*.go")
+	if err != nil || len(files) == 0 {
+		t.Fatal(files, err)
+	}
+	for _, f := range files {
+		if _, err := os.ReadFile(f); err != nil {
+			t.Error(err)
+		}
+	}
+}

@@ -75,26 +75,61 @@ func TestNamespaces(t *testing.T) {
 	if lines[5] != "4" { // mezzo-init, sh, ls, grep
 		t.Errorf("the container sees %s processes, want 4", lines[5])
 	}
-	// What is mounted inside does not show outside.
-	point := filepath.Join(r.folder, "point")
-	if err := os.Mkdir(point, 0o755); err != nil {
-		t.Fatal(err)
+}
+
+// TestMounts checks, on a mount that is shared, that what is mounted inside does not show outside, and the other way
+// round that it does.
+func TestMounts(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	shared := filepath.Join(r.folder, "shared")
+	for _, name := range []string{shared, filepath.Join(shared, "inside"), filepath.Join(shared, "outside")} {
+		if err := os.Mkdir(name, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if name == shared {
+			mount(t, name)
+			if err := syscall.Mount("", name, "", syscall.MS_SHARED, ""); err != nil {
+				t.Fatal(err)
+			}
+		}
 	}
-	spec := r.shell("mount", "mount -t tmpfs none "+point+" && touch "+point+"/inside && exec sleep 1000")
+	inside, outside := filepath.Join(shared, "inside", "mark"), filepath.Join(shared, "outside", "mark")
+	spec := r.shell("mount", "mount -t tmpfs none "+filepath.Dir(inside)+" && touch "+inside+" && exec sleep 1000")
 	r.c.Launch(context.Background(), spec)
-	started := want[containerizer.Started](r, spec.ID)
+	root := "/proc/" + itoa(want[containerizer.Started](r, spec.ID).Pid) + "/root"
 	until(t, "the mount inside", func() bool {
-		_, err := os.Stat("/proc/" + itoa(started.Pid) + "/root" + point + "/inside")
+		_, err := os.Stat(root + inside)
 		return err == nil
 	})
-	if _, err := os.Stat(point + "/inside"); err == nil {
+	if _, err := os.Stat(inside); err == nil {
 		t.Error("the mount shows on the host")
+	}
+	mount(t, filepath.Dir(outside))
+	if err := os.WriteFile(outside, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(root + outside); err != nil {
+		t.Error("a mount of the host does not show inside:", err)
 	}
 	r.c.Destroy(context.Background(), spec.ID)
 	if exited := want[containerizer.Exited](r, spec.ID); exited.WaitStatus != 9 || !exited.Known {
 		t.Errorf("destroyed: %+v", exited)
 	}
 	want[containerizer.Cleaned](r, spec.ID)
+}
+
+// mount mounts a tmpfs until the test ends.
+func mount(t *testing.T, at string) {
+	t.Helper()
+	if err := syscall.Mount("none", at, "tmpfs", 0, ""); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := syscall.Unmount(at, 0); err != nil {
+			t.Error(err)
+		}
+	})
 }
 
 func TestEnvironment(t *testing.T) {
@@ -186,10 +221,23 @@ func TestSignals(t *testing.T) {
 		t.Errorf("stdout %q", out)
 	}
 
+	// A signal is for all of the command's process group: the shell waits for its child, which ends.
+	spec = r.shell("group", "trap : TERM; echo ready; sleep 1000; exit 8")
+	r.c.Launch(ctx, spec)
+	started := want[containerizer.Started](r, spec.ID)
+	until(t, "the child", func() bool { return len(descendants(t, started.Pid)) == 3 })
+	if err := r.c.Kill(ctx, spec.ID, syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	if exited := want[containerizer.Exited](r, spec.ID); exited.WaitStatus != 8<<8 {
+		t.Errorf("%+v", exited)
+	}
+	want[containerizer.Cleaned](r, spec.ID)
+
 	// A command that takes no notice, and has children that left its group, ends with Destroy.
 	spec = r.shell("stubborn", "trap '' TERM; setsid sleep 1000 & setsid sh -c 'setsid sleep 1000 & sleep 1000' & echo ready; sleep 1000")
 	r.c.Launch(ctx, spec)
-	started := want[containerizer.Started](r, spec.ID)
+	started = want[containerizer.Started](r, spec.ID)
 	until(t, "the children", func() bool { return len(descendants(t, started.Pid)) >= 5 })
 	all := descendants(t, started.Pid)
 	if err := r.c.Kill(ctx, spec.ID, syscall.SIGTERM); err != nil {

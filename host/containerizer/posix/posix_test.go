@@ -90,6 +90,22 @@ func TestAsNobody(t *testing.T) {
 	}
 }
 
+// TestSources reads what mezzo-init is built from, so that the go tool runs these tests again when that changes.
+func TestSources(t *testing.T) {
+	if os.Getenv(childVariable) != "" {
+		return
+	}
+	files, err := filepath.Glob("../../cmd/mezzo-init/*.go")
+	if err != nil || len(files) == 0 {
+		t.Fatal(files, err)
+	}
+	for _, f := range files {
+		if _, err := os.ReadFile(f); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 type memoryStore struct {
 	mu      sync.Mutex
 	records map[string][]byte
@@ -289,6 +305,26 @@ func TestInitKilled(t *testing.T) {
 	want[containerizer.Cleaned](r)
 	for _, pid := range pids {
 		until(t, "the end of its processes", func() bool { return gone(pid) })
+	}
+}
+
+// TestInitKilledUnwatched has that happen while there is no agent to kill the rest.
+func TestInitKilledUnwatched(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	started := r.launch("orphaned", "echo $$ >pids; while :; do sleep 0.1; done")
+	pids := r.pids("orphaned", 1)
+	if err := r.c.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Kill(started.Pid, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	until(t, "the end of its command", func() bool { return gone(pids[0]) })
+	until(t, "its own end", func() bool { return gone(started.Pid) })
+	r.start()
+	if len(r.recovered) != 1 || r.recovered[0] != (containerizer.Recovered{ID: "orphaned", State: containerizer.Ended}) {
+		t.Errorf("%+v", r.recovered)
 	}
 }
 

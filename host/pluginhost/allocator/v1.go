@@ -20,22 +20,22 @@ const (
 )
 
 // once works with one process of the plugin, as long as its stream lasts.
-func (s *Session) once(outer context.Context) error {
+func (d *Driver) once(outer context.Context) error {
 	group, ctx := errgroup.WithContext(outer)
-	stream, err := allocatorconv.OpenRun(ctx, s.conn)
+	stream, err := allocatorconv.OpenRun(ctx, d.conn)
 	if err != nil {
 		return err
 	}
 	again := make(chan string, 1) // the plugin asks for a snapshot
 	group.Go(func() error {
-		if err := s.begin(ctx, stream); err != nil {
-			return s.sendError(stream, err)
+		if err := d.begin(ctx, stream); err != nil {
+			return d.sendError(stream, err)
 		}
-		return s.sendError(stream, s.tell(ctx, stream, again))
+		return d.sendError(stream, d.tell(ctx, stream, again))
 	})
-	group.Go(func() error { return s.listen(ctx, stream, again) })
+	group.Go(func() error { return d.listen(ctx, stream, again) })
 	err = group.Wait()
-	if pauseErr := s.pause(outer); pauseErr != nil && outer.Err() == nil {
+	if pauseErr := d.pause(outer); pauseErr != nil && outer.Err() == nil {
 		return pauseErr
 	}
 	return err
@@ -43,7 +43,7 @@ func (s *Session) once(outer context.Context) error {
 
 // sendError finds the reason for a send that failed: gRPC says only io.EOF there, and the reason to Recv,
 // which listen calls.
-func (s *Session) sendError(stream *allocatorconv.HostStream, err error) error {
+func (d *Driver) sendError(stream *allocatorconv.HostStream, err error) error {
 	if errors.Is(err, io.EOF) {
 		<-stream.Context().Done()
 		return errRetry
@@ -52,34 +52,34 @@ func (s *Session) sendError(stream *allocatorconv.HostStream, err error) error {
 }
 
 // tell sends what is in the queue, as it comes.
-func (s *Session) tell(ctx context.Context, stream *allocatorconv.HostStream, again <-chan string) error {
+func (d *Driver) tell(ctx context.Context, stream *allocatorconv.HostStream, again <-chan string) error {
 	for {
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
 		case reason := <-again:
-			s.logger.Info("the allocator asks for a snapshot", "reason", reason)
-			if err := s.begin(ctx, stream); err != nil {
+			d.logger.Info("the allocator asks for a snapshot", "reason", reason)
+			if err := d.begin(ctx, stream); err != nil {
 				return err
 			}
-		case <-s.queue.wake:
+		case <-d.queue.wake:
 		}
-		entries, lost := s.queue.take()
+		entries, lost := d.queue.take()
 		if lost {
-			s.logger.Warn("the allocator is too slow; it gets a snapshot instead of updates", "updates", maxQueued)
-			if err := s.begin(ctx, stream); err != nil {
+			d.logger.Warn("the allocator is too slow; it gets a snapshot instead of updates", "updates", maxQueued)
+			if err := d.begin(ctx, stream); err != nil {
 				return err
 			}
 			continue
 		}
-		if err := s.flush(entries, stream); err != nil {
+		if err := d.flush(entries, stream); err != nil {
 			return err
 		}
 	}
 }
 
 // flush sends entries in their order, as few messages as that allows.
-func (s *Session) flush(entries []entry, stream *allocatorconv.HostStream) error {
+func (d *Driver) flush(entries []entry, stream *allocatorconv.HostStream) error {
 	updates := make([]contract.Update, 0, min(len(entries), maxBatch))
 	for i, e := range entries {
 		if e.update == nil {
@@ -95,9 +95,9 @@ func (s *Session) flush(entries []entry, stream *allocatorconv.HostStream) error
 			continue
 		}
 		// Noted before it is sent: the plugin may have considered it before this goroutine goes on.
-		s.mu.Lock()
-		s.stats.Sent = max(s.stats.Sent, e.seq)
-		s.mu.Unlock()
+		d.mu.Lock()
+		d.stats.Sent = max(d.stats.Sent, e.seq)
+		d.mu.Unlock()
 		if err := stream.SendUpdates(e.seq, updates); err != nil {
 			return err
 		}
@@ -107,15 +107,15 @@ func (s *Session) flush(entries []entry, stream *allocatorconv.HostStream) error
 }
 
 // listen takes what the plugin proposes.
-func (s *Session) listen(ctx context.Context, stream *allocatorconv.HostStream, again chan<- string) error {
-	l := &listener{session: s}
+func (d *Driver) listen(ctx context.Context, stream *allocatorconv.HostStream, again chan<- string) error {
+	l := &listener{driver: d}
 	for {
 		response, err := stream.Recv()
 		if errors.Is(err, io.EOF) {
 			return errRetry
 		}
 		if _, isStatus := status.FromError(err); !isStatus {
-			return s.plugin.Bug("a message that cannot be read: %w", err)
+			return d.plugin.Bug("a message that cannot be read: %w", err)
 		}
 		if err != nil {
 			return err
@@ -134,24 +134,24 @@ func (s *Session) listen(ctx context.Context, stream *allocatorconv.HostStream, 
 
 // listener holds a plugin's proposals against the contract.
 type listener struct {
-	session *Session
-	last    uint64 // the id of the latest proposal
+	driver *Driver
+	last   uint64 // the id of the latest proposal
 }
 
 func (l *listener) take(ctx context.Context, r *allocatorconv.Response) error {
-	s := l.session
+	d := l.driver
 	if n := len(r.Allocations) + len(r.Bad) + len(r.Inverse); n > maxBatch {
-		return s.plugin.Bug("a batch of %d proposals", n)
+		return d.plugin.Bug("a batch of %d proposals", n)
 	}
 	if err := l.grow(r); err != nil {
 		return err
 	}
 	for _, bad := range r.Bad {
-		s.plugin.CountBug()
-		s.queue.answer([]contract.Answer{{ID: bad.ID, Refused: bad.Err.Error()}})
+		d.plugin.CountBug()
+		d.queue.answer([]contract.Answer{{ID: bad.ID, Refused: bad.Err.Error()}})
 	}
 	for i := range r.Inverse {
-		s.queue.answer([]contract.Answer{{ID: r.Inverse[i].ID, Refused: "no maintenance is planned"}})
+		d.queue.answer([]contract.Answer{{ID: r.Inverse[i].ID, Refused: "no maintenance is planned"}})
 	}
 	if r.Progress != nil {
 		if err := l.progress(*r.Progress); err != nil {
@@ -161,7 +161,7 @@ func (l *listener) take(ctx context.Context, r *allocatorconv.Response) error {
 	if len(r.Allocations) == 0 {
 		return nil
 	}
-	return s.propose(ctx, r.Allocations)
+	return d.propose(ctx, r.Allocations)
 }
 
 // grow sees to it that the ids of proposals grow, since an answer names nothing else.
@@ -169,7 +169,7 @@ func (l *listener) grow(r *allocatorconv.Response) error {
 	before := l.last
 	check := func(previous *uint64, id uint64) error {
 		if id <= *previous {
-			return l.session.plugin.Bug("the proposal %d comes after the proposal %d", id, *previous)
+			return l.driver.plugin.Bug("the proposal %d comes after the proposal %d", id, *previous)
 		}
 		*previous, l.last = id, max(l.last, id)
 		return nil
@@ -194,13 +194,13 @@ func (l *listener) grow(r *allocatorconv.Response) error {
 }
 
 func (l *listener) progress(sequence uint64) error {
-	s := l.session
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if sequence > s.stats.Sent {
-		return s.plugin.Bug("it has considered update %d, and was told of %d", sequence, s.stats.Sent)
+	d := l.driver
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if sequence > d.stats.Sent {
+		return d.plugin.Bug("it has considered update %d, and was told of %d", sequence, d.stats.Sent)
 	}
-	s.stats.Considered = sequence
+	d.stats.Considered = sequence
 	return nil
 }
 

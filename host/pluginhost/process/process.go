@@ -38,7 +38,6 @@ type Process struct {
 	cmd            *exec.Cmd
 	stdin          *os.File // the host's end: the plugin reads its end until the host is gone
 	stdout, stderr *os.File
-	pid            int
 
 	// first carries the first line of stdout, and ends when the process does; nothing goes through quiet.
 	// Reading these says nothing about descendants that hold the real pipes.
@@ -48,8 +47,9 @@ type Process struct {
 	status *os.ProcessState
 	once   sync.Once
 
-	// mu guards reaped: once true, the process id may be another's and is not signalled.
-	mu     sync.Mutex
+	mu      sync.Mutex  // guards what follows
+	running *os.Process // nil before the start
+	// reaped says that the process id may be another's by now: it is not signalled.
 	reaped bool
 	killed bool
 	// network and address are where the plugin listens, once it has said so.
@@ -97,7 +97,9 @@ func (p *Process) Start(context.Context) (err error) {
 	if err := startRetrying(p.cmd); err != nil {
 		return fmt.Errorf("execute %s: %w", p.spec.Binary.Path, err)
 	}
-	p.pid = p.cmd.Process.Pid
+	p.mu.Lock()
+	p.running = p.cmd.Process
+	p.mu.Unlock()
 	var drained sync.WaitGroup
 	drained.Go(func() { drain(p.stdout, &firstLine{first: p.first, rest: p.spec.Stdout}) })
 	drained.Go(func() { drain(p.stderr, p.spec.Stderr) })
@@ -143,7 +145,7 @@ func (p *Process) abandon() {
 
 // await waits for the process itself, not for its pipes: a descendant that holds them would hide its end.
 func (p *Process) await(drained *sync.WaitGroup) {
-	waitAndKillGroup(p.pid)
+	waitAndKillGroup(p.PID())
 	p.mu.Lock()
 	p.reaped = true
 	p.mu.Unlock()
@@ -200,11 +202,11 @@ func (p *Process) Kill(context.Context) error { return p.signal(true) }
 func (p *Process) signal(kill bool) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.pid == 0 || p.reaped {
+	if p.running == nil || p.reaped {
 		return nil
 	}
 	p.killed = p.killed || kill
-	return signalGroup(p.cmd.Process, kill)
+	return signalGroup(p.running, kill)
 }
 
 // Stdout gives the first line that the plugin prints.
@@ -218,14 +220,21 @@ func (p *Process) Name() string { return p.spec.Binary.Path }
 
 // ID is the process id in decimal, empty before the start.
 func (p *Process) ID() string {
-	if p.pid == 0 {
-		return ""
+	if pid := p.PID(); pid != 0 {
+		return strconv.Itoa(pid)
 	}
-	return strconv.Itoa(p.pid)
+	return ""
 }
 
 // PID is the process id, 0 before the start.
-func (p *Process) PID() int { return p.pid }
+func (p *Process) PID() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.running == nil {
+		return 0
+	}
+	return p.running.Pid
+}
 
 // UID is the user id that the process runs as.
 func (p *Process) UID() int { return p.creds.uid }

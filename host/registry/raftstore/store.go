@@ -5,6 +5,7 @@ package raftstore
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -36,6 +37,9 @@ type Options struct {
 	Dir string
 	// Listener accepts Raft's connections; Close closes it.
 	Listener net.Listener
+	// TLS is how members prove to each other who they are, both ways; nil leaves their connections open, which is for
+	// loopback alone.
+	TLS *tls.Config
 	// Member is what the other masters are told of this one, once it leads.
 	Member registry.Member
 	Log    *slog.Logger
@@ -86,7 +90,7 @@ func Open(o Options) (_ *Store, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("open registry snapshots: %w", err)
 	}
-	trans := raft.NewNetworkTransport(streamLayer{o.Listener}, 3, 10*time.Second, logWriter{o.Log})
+	trans := raft.NewNetworkTransport(newStreamLayer(o.Listener, o.TLS), 3, 10*time.Second, logWriter{o.Log})
 	s := &Store{fsm: newFSM(), db: db, trans: trans, id: id, member: o.Member, log: o.Log, leading: make(chan Leadership)}
 	if err := s.start(snaps); err != nil {
 		_ = trans.Close()
@@ -264,9 +268,23 @@ func openLog(path string) (*raftboltdb.BoltStore, error) {
 }
 
 // streamLayer lets Raft use a listener made elsewhere.
-type streamLayer struct{ net.Listener }
+type streamLayer struct {
+	net.Listener
+	tls *tls.Config // nil without TLS
+}
+
+func newStreamLayer(l net.Listener, conf *tls.Config) streamLayer {
+	if conf != nil {
+		l = tls.NewListener(l, conf)
+	}
+	return streamLayer{l, conf}
+}
 
 // Dial implements raft.StreamLayer.
-func (streamLayer) Dial(addr raft.ServerAddress, timeout time.Duration) (net.Conn, error) {
-	return net.DialTimeout("tcp", string(addr), timeout)
+func (s streamLayer) Dial(addr raft.ServerAddress, timeout time.Duration) (net.Conn, error) {
+	dialer := &net.Dialer{Timeout: timeout}
+	if s.tls == nil {
+		return dialer.Dial("tcp", string(addr))
+	}
+	return tls.DialWithDialer(dialer, "tcp", string(addr), s.tls)
 }

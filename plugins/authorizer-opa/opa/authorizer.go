@@ -16,7 +16,7 @@ import (
 
 // Config is the plugin's config block.
 type Config struct {
-	Policies string `config:"policies" required:"true" doc:"Folder of .rego policies and .json or .yaml data files, or one .rego file. Read again when a file changes."`
+	Policies string `config:"policies,required" doc:"Folder of .rego policies and .json or .yaml data files, or one .rego file. Read again when a file changes."`
 	Package  string `config:"package" default:"mezzo.authz" doc:"The Rego package that defines allow, deny and reason."`
 }
 

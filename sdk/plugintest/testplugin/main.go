@@ -7,7 +7,7 @@
 //	dies        ends at the first call
 //	lies        answers what was not asked
 //	floods      writes more to its standard error than anybody wants, some of it without a line's end
-//	grandchild  starts a process in a session of its own that holds its output open
+//	grandchild  starts a process that detaches itself and holds its output open
 //	old         serves a version of the contract that nobody knows any more
 //	mute        starts and says nothing
 //	garbage     says something else than is expected at the start

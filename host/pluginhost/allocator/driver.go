@@ -14,8 +14,8 @@ import (
 	allocatorv1 "github.com/mezzo-cluster/mezzo/sdk/proto/mezzo/allocator/v1"
 )
 
-// Master is what a session needs of the master that it works for. Its methods are called by one goroutine
-// at a time.
+// Master is what a driver needs of the master that it works for. Propose may be called while another method
+// is being called; the others are called one after the other.
 type Master interface {
 	// Pause tells the master that there is no allocator, and returns when the master will accept no proposal
 	// of an earlier generation any more. What it has accepted is in the next snapshot.
@@ -31,10 +31,10 @@ type Master interface {
 // maxQueued is how many updates may wait for the plugin before a snapshot is cheaper than they are.
 const maxQueued = 50_000
 
-// Session keeps one allocator plugin at work for one master, over all restarts of the plugin.
+// Driver keeps one allocator plugin at work for one master, over all restarts of the plugin.
 //
 // Update and Answer are called by whoever carries out the master's effects, in their order, and never wait.
-type Session struct {
+type Driver struct {
 	plugin  *pluginhost.Plugin
 	master  Master
 	logger  *slog.Logger
@@ -48,7 +48,7 @@ type Session struct {
 	stats      Stats
 }
 
-// Stats says how a session is doing.
+// Stats says how a driver is doing.
 type Stats struct {
 	// Generation is the present one; 0 while the plugin does not work.
 	Generation uint64 `json:"generation"`
@@ -64,9 +64,9 @@ type Stats struct {
 	Unanswered int `json:"unanswered"`
 }
 
-// New makes a session for a plugin of the kind allocator.
-func New(p *pluginhost.Plugin, m Master, logger *slog.Logger) *Session {
-	return &Session{
+// New makes a driver for a plugin of the kind allocator.
+func New(p *pluginhost.Plugin, m Master, logger *slog.Logger) *Driver {
+	return &Driver{
 		plugin:  p,
 		master:  m,
 		logger:  logger.With("kind", "allocator", "plugin", p.Spec().Name),
@@ -77,27 +77,27 @@ func New(p *pluginhost.Plugin, m Master, logger *slog.Logger) *Session {
 }
 
 // Update tells of something that happened. seq grows with each.
-func (s *Session) Update(seq uint64, u contract.Update) { s.queue.update(seq, u) }
+func (d *Driver) Update(seq uint64, u contract.Update) { d.queue.update(seq, u) }
 
 // Answer tells what became of proposals of a generation. Those of an earlier one are void.
-func (s *Session) Answer(generation uint64, answers []contract.Answer) {
-	s.mu.Lock()
-	present := generation == s.generation
+func (d *Driver) Answer(generation uint64, answers []contract.Answer) {
+	d.mu.Lock()
+	present := generation == d.generation
 	if present {
-		s.stats.Unanswered -= len(answers)
+		d.stats.Unanswered -= len(answers)
 	}
-	s.mu.Unlock()
+	d.mu.Unlock()
 	if present {
-		s.queue.answer(answers)
+		d.queue.answer(answers)
 	}
 }
 
-// Stats tells how the session is doing.
-func (s *Session) Stats() Stats {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	stats := s.stats
-	stats.Queued = s.queue.len()
+// Stats tells how the driver is doing.
+func (d *Driver) Stats() Stats {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	stats := d.stats
+	stats.Queued = d.queue.len()
 	return stats
 }
 
@@ -108,13 +108,13 @@ const (
 )
 
 // Explain asks the plugin why a framework is not offered more.
-func (s *Session) Explain(ctx context.Context, framework string) (contract.Explanation, error) {
-	response, err := s.explain.Explain(ctx, &allocatorv1.ExplainRequest{FrameworkId: framework})
+func (d *Driver) Explain(ctx context.Context, framework string) (contract.Explanation, error) {
+	response, err := d.explain.Explain(ctx, &allocatorv1.ExplainRequest{FrameworkId: framework})
 	if err != nil {
-		return contract.Explanation{}, s.plugin.Wrap(err)
+		return contract.Explanation{}, d.plugin.Wrap(err)
 	}
 	if n := len(response.GetReasons()); n > maxReasons {
-		return contract.Explanation{}, s.plugin.Bug("an explanation of %d reasons", n)
+		return contract.Explanation{}, d.plugin.Bug("an explanation of %d reasons", n)
 	}
 	for _, r := range response.GetReasons() {
 		if len(r.GetText()) > maxReasonText {
@@ -125,11 +125,11 @@ func (s *Session) Explain(ctx context.Context, framework string) (contract.Expla
 }
 
 // Run keeps the plugin at work until ctx ends, whose error it returns, or the master fails.
-func (s *Session) Run(ctx context.Context) error {
-	defer s.queue.close()
+func (d *Driver) Run(ctx context.Context) error {
+	defer d.queue.close()
 	for pause := minPause; ; pause = min(2*pause, maxPause) {
 		began := time.Now()
-		err := s.once(ctx)
+		err := d.once(ctx)
 		var failed *masterError
 		if errors.As(err, &failed) {
 			return failed.err
@@ -140,7 +140,7 @@ func (s *Session) Run(ctx context.Context) error {
 		if time.Since(began) > time.Minute {
 			pause = minPause
 		}
-		s.logger.Warn("the allocator's stream ended; it is opened again", "error", s.plugin.Wrap(err).Error())
+		d.logger.Warn("the allocator's stream ended; it is opened again", "error", d.plugin.Wrap(err).Error())
 		timer := time.NewTimer(pause)
 		select {
 		case <-timer.C:
@@ -156,7 +156,7 @@ const (
 	maxPause = 5 * time.Second
 )
 
-// masterError is a failure of the master's side, which ends the session.
+// masterError is a failure of the master's side, which ends the driver.
 type masterError struct{ err error }
 
 func (e *masterError) Error() string { return e.err.Error() }
@@ -171,49 +171,49 @@ func ofMaster(err error) error {
 // begin gives the plugin a snapshot of a new generation: everything earlier is void. Proposals that the
 // plugin made before it saw the snapshot may be taken for the new generation; it knows how to take answers
 // to them.
-func (s *Session) begin(ctx context.Context, stream *allocatorconv.HostStream) error {
-	if err := s.pause(ctx); err != nil {
+func (d *Driver) begin(ctx context.Context, stream *allocatorconv.HostStream) error {
+	if err := d.pause(ctx); err != nil {
 		return err
 	}
-	s.queue.open()
-	snapshot := s.master.Snapshot()
-	s.queue.since(snapshot.Sequence)
-	s.mu.Lock()
-	s.latest++
-	s.generation = s.latest
-	s.stats.Generation, s.stats.Unanswered = s.generation, 0
-	s.stats.Snapshots++
-	s.stats.Sent = snapshot.Sequence
-	generation := s.generation
-	s.mu.Unlock()
-	if err := s.master.Ready(ctx, generation); err != nil {
+	d.queue.open()
+	snapshot := d.master.Snapshot()
+	d.queue.since(snapshot.Sequence)
+	d.mu.Lock()
+	d.latest++
+	d.generation = d.latest
+	d.stats.Generation, d.stats.Unanswered = d.generation, 0
+	d.stats.Snapshots++
+	d.stats.Sent = snapshot.Sequence
+	generation := d.generation
+	d.mu.Unlock()
+	if err := d.master.Ready(ctx, generation); err != nil {
 		return ofMaster(err)
 	}
 	return stream.SendSnapshot(snapshot)
 }
 
-func (s *Session) pause(ctx context.Context) error {
-	s.mu.Lock()
-	s.generation, s.stats.Generation = 0, 0
-	s.mu.Unlock()
-	s.queue.close()
-	return ofMaster(s.master.Pause(ctx))
+func (d *Driver) pause(ctx context.Context) error {
+	d.mu.Lock()
+	d.generation, d.stats.Generation = 0, 0
+	d.mu.Unlock()
+	d.queue.close()
+	return ofMaster(d.master.Pause(ctx))
 }
 
 // propose hands a checked batch to the master.
-func (s *Session) propose(ctx context.Context, batch []contract.Allocation) error {
-	s.mu.Lock()
-	generation := s.generation
-	s.stats.Unanswered += len(batch)
-	tooMany := s.stats.Unanswered > maxUnanswered
-	s.mu.Unlock()
+func (d *Driver) propose(ctx context.Context, batch []contract.Allocation) error {
+	d.mu.Lock()
+	generation := d.generation
+	d.stats.Unanswered += len(batch)
+	tooMany := d.stats.Unanswered > maxUnanswered
+	d.mu.Unlock()
 	switch {
 	case generation == 0:
 		return nil // between two generations everything is void
 	case tooMany:
-		return s.plugin.Bug("more than %d proposals without an answer", maxUnanswered)
+		return d.plugin.Bug("more than %d proposals without an answer", maxUnanswered)
 	}
-	return ofMaster(s.master.Propose(ctx, generation, batch))
+	return ofMaster(d.master.Propose(ctx, generation, batch))
 }
 
 var errRetry = sdk.Errorf(sdk.Unavailable, "the stream ended")

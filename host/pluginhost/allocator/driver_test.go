@@ -34,7 +34,7 @@ func (c config) Explain(d []*pluginv1.Diagnostic) error { return errors.New(d[0]
 // books is a master that offers whole agents, and keeps count of what is offered.
 type books struct {
 	mu         sync.Mutex
-	session    *Session
+	driver     *Driver
 	seq        uint64
 	generation uint64
 	ready      bool
@@ -126,7 +126,7 @@ func (b *books) Propose(_ context.Context, generation uint64, batch []contract.A
 			answers[i].OfferID = fmt.Sprintf("offer-%d", b.offers)
 		}
 	}
-	b.session.Answer(generation, answers)
+	b.driver.Answer(generation, answers)
 	return nil
 }
 
@@ -137,7 +137,7 @@ func (b *books) recover(i int) {
 	id := fmt.Sprintf("agent-%05d", i)
 	b.used[id] = false
 	b.seq++
-	b.session.Update(b.seq, contract.Recovered{Framework: "f1", Agent: id, Resources: b.agents[id].Total.Allocate("dev")})
+	b.driver.Update(b.seq, contract.Recovered{Framework: "f1", Agent: id, Resources: b.agents[id].Total.Allocate("dev")})
 }
 
 func (b *books) count(f func(*books) int) int {
@@ -150,7 +150,7 @@ func offers(b *books) int  { return b.offers }
 func doubles(b *books) int { return b.doubles }
 
 type fixture struct {
-	*Session
+	*Driver
 	t      *testing.T
 	books  *books
 	plugin *pluginhost.Plugin
@@ -169,8 +169,8 @@ func start(t *testing.T, mode string, agents int) *fixture {
 	}
 	t.Cleanup(h.Stop)
 	f := &fixture{t: t, plugin: h.Of("allocator")[0], books: newBooks(agents), done: make(chan error, 1)}
-	f.Session = New(f.plugin, f.books, slog.New(slog.DiscardHandler))
-	f.books.session = f.Session
+	f.Driver = New(f.plugin, f.books, slog.New(slog.DiscardHandler))
+	f.books.driver = f.Driver
 	ctx, cancel := context.WithCancel(context.Background())
 	go func() { f.done <- f.Run(ctx) }()
 	t.Cleanup(func() {
@@ -271,7 +271,7 @@ func TestLies(t *testing.T) {
 	}
 }
 
-// TestMasterFails: without its master a session ends.
+// TestMasterFails: without its master a driver ends.
 func TestMasterFails(t *testing.T) {
 	t.Parallel()
 	f := start(t, "good", 1)
