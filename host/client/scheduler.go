@@ -113,7 +113,7 @@ func (s *Scheduler) Next(ctx context.Context) (*scheduler.Event, error) {
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
-		return nil, fmt.Errorf("%w (%v)", ErrStreamEnded, plainly(err))
+		return nil, fmt.Errorf("%w (%w)", ErrStreamEnded, plainly(err))
 	}
 	event := &scheduler.Event{}
 	if err := proto.Unmarshal(record, event); err != nil {

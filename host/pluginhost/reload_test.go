@@ -25,14 +25,21 @@ func TestReload(t *testing.T) {
 	s.Config = config(`{"marker":"a","pause":"5000000"}`)
 	p := f.start(s)
 	old := p.Status().PID
-	var stop atomic.Bool
+	var stop, replaced atomic.Bool
 	var callers sync.WaitGroup
 	for range 8 {
 		callers.Go(func() {
 			for !stop.Load() {
-				if _, err := authorize(t.Context(), p, "alice"); err != nil {
+				after := replaced.Load()
+				revision, err := authorize(t.Context(), p, "alice")
+				switch {
+				case err != nil:
 					t.Errorf("a call failed: %v", err)
 					return
+				case revision == "b":
+					replaced.Store(true)
+				case after:
+					t.Error("the old process answered after the new one had")
 				}
 			}
 		})

@@ -151,8 +151,8 @@ func (l *leader) crash() {
 		return
 	}
 	l.w.trace.begin(l.name, "killed").end()
-	l.w.settleRaft(l)
 	if l.w.leader == l {
+		l.w.settleRaft(l)
 		l.w.leader = nil
 		l.w.elect(l.w.between(50*time.Millisecond, 3*time.Second))
 	}

@@ -159,7 +159,7 @@ func TestPluginInspectAndVerify(t *testing.T) {
 	}
 	mustSay(t, command(t, "mezzo", "plugin", "inspect", "/bin/true"), 1, "/bin/true")
 	mustSay(t, command(t, "mezzo", "plugin", "inspect", "/no/such/file"), 1, "/no/such/file")
-	if r := command(t, "mezzo", "plugin", "verify", filepath.Join(suite.bin, "allocator-drf")); r.status != 0 {
+	if r := command(t, "mezzo", "plugin", "verify", filepath.Join(suite.bin, "isolator-cgroups")); r.status != 0 || !strings.Contains(r.stdout, "kill and recover") && !strings.Contains(r.stderr, "kill and recover") {
 		t.Errorf("verify: %s", r)
 	}
 	if r := command(t, "mezzo", "plugin", "verify", "/bin/true"); r.status != 1 {

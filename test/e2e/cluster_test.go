@@ -31,8 +31,10 @@ type site struct {
 	policies string
 	// plugins is a folder with the plugins' programs; empty for the shipped ones.
 	plugins string
-	// isolator are more attributes of the isolator's block, authorizer of the authorizer's.
-	isolator, authorizer string
+	// allocator, authorizer and isolator are more attributes of those plugins' blocks.
+	allocator, authorizer, isolator string
+	// asking has the agents ask an authorizer, too.
+	asking bool
 	// operator is who the tests are, where the master asks.
 	operator login
 }
@@ -151,11 +153,19 @@ func (c *cluster) masterConfig() string {
 %s
 }
 %s%s`, c.address, c.link, freeAddress(c.t), filepath.Join(c.dir, "master"), c.site.plugins, c.site.master,
-		c.plugin("allocator", "drf", ""),
-		c.plugin("authorizer", "opa", c.site.authorizer+fmt.Sprintf("\n  config {\n    policies = %q\n  }", c.site.policies)))
+		c.plugin("allocator", "drf", c.site.allocator), c.opa())
+}
+
+// opa is the authorizer's block.
+func (c *cluster) opa() string {
+	return c.plugin("authorizer", "opa", c.site.authorizer+fmt.Sprintf("\n  config {\n    policies = %q\n  }", c.site.policies))
 }
 
 func (c *cluster) agentConfig(a *agent) string {
+	authorizer := ""
+	if c.site.asking {
+		authorizer = c.opa()
+	}
 	return fmt.Sprintf(`agent {
   listen     = %q
   masters    = [%q]
@@ -164,7 +174,8 @@ func (c *cluster) agentConfig(a *agent) string {
   resources  = %q
 %s
 }
-%s`, a.address, c.link, a.workDir(), c.site.plugins, c.site.resources, c.site.agent, c.plugin("isolator", "cgroups", c.site.isolator))
+%s%s`, a.address, c.link, a.workDir(), c.site.plugins, c.site.resources, c.site.agent, authorizer,
+		c.plugin("isolator", "cgroups", c.site.isolator))
 }
 
 // plugin is a plugin's block, with its checksum.
@@ -245,8 +256,17 @@ func (c *cluster) get(path string, into any) error {
 	return getJSON(c.address, path, into, c.site.operator.header()...)
 }
 
-// stop ends the agents with their tasks, then the master, and checks that nothing of theirs is left.
+// stop ends the cluster and checks that nothing of it is left.
 func (c *cluster) stop() {
+	c.t.Helper()
+	c.end()
+	for _, a := range c.agents {
+		c.checkNothingLeft(a)
+	}
+}
+
+// end ends the agents with their tasks, then the master.
+func (c *cluster) end() {
 	c.t.Helper()
 	for _, a := range c.agents {
 		if cmd, _ := a.process(); cmd == nil {
@@ -270,9 +290,6 @@ func (c *cluster) stop() {
 	}
 	if c.master.running() {
 		c.master.end(syscall.SIGTERM)
-	}
-	for _, a := range c.agents {
-		c.checkNothingLeft(a)
 	}
 }
 

@@ -400,3 +400,78 @@ func TestReloadFails(t *testing.T) {
 		t.Errorf("a bad call: %v", err)
 	}
 }
+
+// An agent that asks an authorizer does so of each task, and waits for one that is down.
+func TestAgentsAuthorizerKilled(t *testing.T) {
+	t.Parallel()
+	s, dir := hobbled(t)
+	s.asking, s.agent = true, `launch_timeout = "30s"`
+	c := startCluster(t, s)
+	a, f := c.agents[0], subscribe(t, c)
+	f.launch(shell("before", "exit 0"))
+	f.end("before", "STARTING RUNNING FINISHED")
+	p := ready(t, a.address, "authorizer", 0)
+	back := hide(t, dir, "authorizer-opa")
+	p.send(t, syscall.SIGKILL)
+	f.launch(shell("waits", "exit 0"))
+	meanwhile(t, time.Second, "the task waits", func() error {
+		if h := f.history("waits"); len(h) > 0 {
+			return fmt.Errorf("it went %s", way(h))
+		}
+		return nil
+	})
+	back()
+	ready(t, a.address, "authorizer", p.PID)
+	f.end("waits", "STARTING RUNNING FINISHED")
+}
+
+// Plugins see nothing of the host's environment that is not let through, and run as who they are told to.
+func TestPluginPrivileges(t *testing.T) {
+	t.Parallel()
+	c := newCluster(t, site{allocator: `user = "nobody"`, authorizer: "user = \"nobody\"\n  env = [\"HOME\"]"})
+	for dir := c.site.policies; dir != "/tmp" && dir != "/"; dir = filepath.Dir(dir) {
+		if err := os.Chmod(dir, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Cleanup(c.stop)
+	c.master.start()
+	c.agents[0].start()
+	c.wait()
+	f := subscribe(t, c)
+	for kind, want := range map[string]string{"allocator": "", "authorizer": "HOME"} {
+		p := ready(t, c.address, kind, 0)
+		checkPrivileges(t, p, want)
+		p.send(t, syscall.SIGKILL)
+		checkPrivileges(t, ready(t, c.address, kind, p.PID), want)
+	}
+	eventually(t, "a task can be launched", func() error { return f.accept(f.offer(nil), shell("after", "exit 0")) })
+	f.end("after", "STARTING RUNNING FINISHED")
+}
+
+// checkPrivileges looks whether a plugin runs as nobody and sees of the tests' variables the one that is let through.
+func checkPrivileges(t *testing.T, p pluginStatus, through string) {
+	t.Helper()
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.PID))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"Uid:\t65534\t65534\t65534\t65534", "Groups:\t65534", "CapEff:\t0000000000000000", "CapPrm:\t0000000000000000"} {
+		if !strings.Contains(string(status), want) {
+			t.Errorf("%s: its status lacks %q:\n%s", p.Kind, want, status)
+		}
+	}
+	seen, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", p.PID))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, v := range strings.Split(string(seen), "\x00") {
+		name, value, _ := strings.Cut(v, "=")
+		if ours, ok := os.LookupEnv(name); ok && ours == value && name != through && name != "PATH" {
+			t.Errorf("%s sees %s", p.Kind, v)
+		}
+	}
+	if through != "" && !strings.Contains("\x00"+string(seen), "\x00"+through+"="+os.Getenv(through)) {
+		t.Errorf("%s does not see %s", p.Kind, through)
+	}
+}

@@ -69,7 +69,7 @@ func TestBounds(t *testing.T) {
 				t.Fatalf("%s: event %d was not taken", name, i)
 			}
 		}
-		if s.Send(event("x")) || s.Send(event("x")) {
+		if first, second := s.Send(event("x")), s.Send(event("x")); first || second {
 			t.Errorf("%s: no bound", name)
 		}
 		err := s.Serve(t.Context(), httptest.NewRecorder(), endpoint.JSON)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os/exec"
 	"time"
@@ -22,14 +23,14 @@ func newLaunch(r *report, bin *string) *cobra.Command {
 		Long: `Launches tasks of /bin/true on one agent over the scheduler API: all at once for the rate, and one by one for the
 times from ACCEPT (its bytes sent) to TASK_RUNNING and TASK_FINISHED (their bytes received), the acknowledgement of
 TASK_STARTING within. In the same run, a bare loop of fork and exec of the same program.`,
-		RunE: func(cmd *cobra.Command, _ []string) error {
+		RunE: func(cmd *cobra.Command, _ []string) (err error) {
 			ctx, cancel := context.WithTimeout(cmd.Context(), 10*time.Minute)
 			defer cancel()
 			c, err := startCluster(ctx, *bin)
 			if err != nil {
 				return err
 			}
-			defer c.stop()
+			defer func() { err = errors.Join(err, c.stop()) }()
 			figures, err := measureLaunch(ctx, c, tasks)
 			if err != nil {
 				return fmt.Errorf("%w%s", err, c.logTail())

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -18,14 +19,14 @@ func newMemory(r *report, bin *string) *cobra.Command {
 		Long: `Reads the resident memory of an idle master and agent, then launches sleeping tasks and reads how much the
 processes of ours (the agent, its plugins, and each task's mezzo-init; not the sleep itself) have grown by, as their
 proportional share. Then fills the master's state machine, in this process, with 100,000 tasks.`,
-		RunE: func(cmd *cobra.Command, _ []string) error {
+		RunE: func(cmd *cobra.Command, _ []string) (err error) {
 			ctx, cancel := context.WithTimeout(cmd.Context(), 5*time.Minute)
 			defer cancel()
 			c, err := startCluster(ctx, *bin)
 			if err != nil {
 				return err
 			}
-			defer c.stop()
+			defer func() { err = errors.Join(err, c.stop()) }()
 			figures, err := measureMemory(ctx, c, tasks)
 			if err != nil {
 				return fmt.Errorf("%w%s", err, c.logTail())

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"syscall"
@@ -20,14 +21,14 @@ func newRecovery(r *report, bin *string) *cobra.Command {
 		Use: "recovery", Short: "An agent killed with its tasks running, and started again",
 		Long: `Launches sleeping tasks, kills the agent with SIGKILL, starts it again at once, and measures the time from the kill
 until the master has it registered and active again. Counts the tasks whose processes are still the same.`,
-		RunE: func(cmd *cobra.Command, _ []string) error {
+		RunE: func(cmd *cobra.Command, _ []string) (err error) {
 			ctx, cancel := context.WithTimeout(cmd.Context(), 5*time.Minute)
 			defer cancel()
 			c, err := startCluster(ctx, *bin)
 			if err != nil {
 				return err
 			}
-			defer c.stop()
+			defer func() { err = errors.Join(err, c.stop()) }()
 			figures, err := measureRecovery(ctx, c, tasks)
 			if err != nil {
 				return fmt.Errorf("%w%s", err, c.logTail())

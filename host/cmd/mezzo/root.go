@@ -63,6 +63,7 @@ func newRoot() *cobra.Command {
 
 // onlySubcommands has a command that does nothing by itself say so of words that are none of its subcommands.
 func onlySubcommands(c *cobra.Command) {
+	c.SuggestionsMinimumDistance = 2 // letters, up to which something is taken for a slip
 	c.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
 	c.Args = func(cmd *cobra.Command, a []string) error {
 		if len(a) == 0 {

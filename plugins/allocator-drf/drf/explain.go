@@ -145,10 +145,7 @@ func minimumText(a *Allocator, c *client) string {
 
 // quotaFigures says what the roles with quota at and above the client's have and may have.
 func (a *Allocator) quotaFigures(c *client) string {
-	var parts []string
-	for _, q := range a.quotas.figures(a.names, c.role) {
-		parts = append(parts, q)
-	}
+	parts := a.quotas.figures(a.names, c.role)
 	if len(parts) == 0 {
 		return ""
 	}

@@ -63,7 +63,10 @@ func (w *watcher) run(ctx context.Context, changed func(context.Context)) {
 			return
 		case <-w.fs.Events:
 			settled.Reset(settle)
-		case <-w.fs.Errors: // events were lost
+		case _, watching := <-w.fs.Errors: // events were lost
+			if !watching {
+				return
+			}
 			settled.Reset(settle)
 		case <-ticker.C:
 			w.addFolders()
