@@ -57,13 +57,14 @@ func (a *Agent) killGrace(t *task, encoded []byte) time.Duration {
 }
 
 // killUnknown answers for a task that is not here, so that the scheduler does not wait for its end for ever. One
-// that has ended here a while ago needs no answer: its end was acknowledged.
+// that has ended here a while ago needs no answer: its end was acknowledged. Nor does one of an agent that leaves and
+// has forgotten its tasks: it has told how they ended.
 func (a *Agent) killUnknown(m *linkv1.KillTask) {
 	f := a.frameworks[m.GetFrameworkId()]
 	if f == nil {
 		f = &framework{id: m.GetFrameworkId()}
 	}
-	if f.terminating || a.view.completedTask(m.GetFrameworkId(), m.GetTaskId()) {
+	if f.terminating || a.exit != nil && a.exit.done || a.view.completedTask(m.GetFrameworkId(), m.GetTaskId()) {
 		return
 	}
 	a.log(slog.LevelWarn, "asked to kill a task that is not here", slog.String("framework", m.GetFrameworkId()),

@@ -101,6 +101,7 @@ func RunMaster(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
+	reloadOnHangup(ctx, o, h, conf.PluginDir, masterKinds)
 	return m.run(ctx)
 }
 
@@ -116,6 +117,7 @@ func RunAgent(ctx context.Context, o Options) error {
 		return errors.Join(err, a.close())
 	}
 	defer h.Stop()
+	reloadOnHangup(ctx, o, h, a.conf.PluginDir, agentKinds)
 	return a.run(ctx, h, leaveContainers)
 }
 

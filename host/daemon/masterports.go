@@ -50,18 +50,18 @@ func (p registryPort) Commit(id uint64, op registry.Op) {
 type allocatorPort struct{ reign *reign }
 
 func (p allocatorPort) Update(seq uint64, u allocator.Update) {
-	if s := p.reign.session; s != nil {
+	if s := p.reign.driver; s != nil {
 		s.Update(seq, u)
 	}
 }
 
 func (p allocatorPort) Answer(generation uint64, answers []allocator.Answer) {
-	if s := p.reign.session; s != nil {
+	if s := p.reign.driver; s != nil {
 		s.Answer(generation, answers)
 	}
 }
 
-// allocatorClient is what the allocator's session needs of the master.
+// allocatorClient is what the allocator's driver needs of the master.
 type allocatorClient struct{ reign *reign }
 
 func (c allocatorClient) Pause(ctx context.Context) error {
@@ -106,10 +106,10 @@ func isReady(p *pluginhost.Plugin) bool { return p.Status().State == supervise.R
 
 // addAllocator adds what is known of the allocator to the metrics.
 func (r *reign) addAllocator(into map[string]float64) {
-	if r.session == nil {
+	if r.driver == nil {
 		return
 	}
-	into["allocator/event_queue_dispatches"] = float64(r.session.Stats().Queued)
+	into["allocator/event_queue_dispatches"] = float64(r.driver.Stats().Queued)
 }
 
 // explainAnswer is what /explain answers.
@@ -141,10 +141,10 @@ func (m *masterDaemon) explain(w http.ResponseWriter, r *http.Request, who acces
 	if _, err := m.control.Check(r.Context(), who, authorizer.ViewFramework, view.FrameworkObject(f)); err != nil {
 		return endpoint.AccessError(err)
 	}
-	if reign.session == nil {
+	if reign.driver == nil {
 		return endpoint.Errorf(http.StatusConflict, "no allocator is configured, so nothing is offered to anybody")
 	}
-	e, err := reign.session.Explain(r.Context(), id)
+	e, err := reign.driver.Explain(r.Context(), id)
 	if err != nil {
 		return endpoint.Unavailable(time.Second, "%v", err)
 	}

@@ -33,7 +33,7 @@ type reign struct {
 
 	loop    *masterLoop
 	timers  *timers[master.TimerID]
-	session *pluginallocator.Driver // nil without an allocator
+	driver *pluginallocator.Driver // nil without an allocator
 
 	ctx    context.Context //nolint:containedctx // the life of the reign, ended by end
 	cancel context.CancelFunc
@@ -62,7 +62,7 @@ func (m *masterDaemon) newReign(l raftstore.Leadership) (*reign, error) {
 	})
 	r.loop = effect.NewLoop(machine, now, executor.Run, nil)
 	if p := m.plugins.Of("allocator"); len(p) > 0 {
-		r.session = pluginallocator.New(p[0], allocatorClient{r}, m.Log)
+		r.driver = pluginallocator.New(p[0], allocatorClient{r}, m.Log)
 	} else {
 		m.Log.Warn("no allocator is configured: no offers are made")
 	}
@@ -92,9 +92,9 @@ func (r *reign) start() {
 		return
 	}
 	r.daemon.link.Lead(r.epoch, &linkv1.Welcome{MasterId: r.id, Version: version.Mezzo(), MasterInfo: info}, linkHandler{r})
-	if r.session != nil {
+	if r.driver != nil {
 		r.done.Go(func() {
-			if err := r.session.Run(r.ctx); err != nil && r.ctx.Err() == nil && !errors.Is(err, effect.ErrStopped) {
+			if err := r.driver.Run(r.ctx); err != nil && r.ctx.Err() == nil && !errors.Is(err, effect.ErrStopped) {
 				r.fail(fmt.Errorf("drive the allocator: %w", err))
 			}
 		})

@@ -46,7 +46,7 @@ func launch(ctx context.Context, o Options, s Spec, log *output) (_ *link, err e
 		return nil, fmt.Errorf("no sha256 is configured for %s, and plugins are only started with one; sha256sum %s prints it", s.Binary, s.Binary)
 	}
 	// Each start opens and hashes anew: a replaced file must not run under an old checksum.
-	binary, err := process.OpenBinary(s.Binary, "")
+	binary, err := process.OpenBinary(s.Binary, s.SHA256)
 	if err != nil {
 		return nil, err
 	}

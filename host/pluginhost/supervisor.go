@@ -79,10 +79,8 @@ func (p *Plugin) checkHealth(ctx context.Context, i *instance, missed int) int {
 	if err == nil || ctx.Err() != nil {
 		return 0
 	}
-	select {
-	case <-i.exited():
-		return 0 // which is seen at once
-	default:
+	if i.exitedWithin(time.Second) {
+		return 0 // the connection broke because the process ended, which is seen by itself
 	}
 	if missed++; missed < maxMissed {
 		p.logger.Warn("plugin missed a health check", "error", err.Error())

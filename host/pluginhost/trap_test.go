@@ -37,6 +37,9 @@ func TestKilledIsRestarted(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	if dirs, err := filepath.Glob(f.options.RuntimeDir + "/*"); err != nil || len(dirs) != 1 {
+		t.Errorf("socket folders of one process: %v, %v", dirs, err)
+	}
 	// A program that was replaced is not started under the old checksum.
 	if err := os.Remove(s.Binary); err != nil {
 		t.Fatal(err)

@@ -106,6 +106,10 @@ func (c *agentCheck) wrote(ops []record.Op) {
 		case op.Key == record.EpochKey():
 			contents, _ := record.Read(map[string][]byte{op.Key: op.Value})
 			c.p.m.epoch = max(c.p.m.epoch, contents.Epoch)
+		case kind == "task" && op.Value != nil:
+			if t := c.p.w.ledger.task(ids[0], ids[1]); t != nil {
+				t.on = c.p.m
+			}
 		case kind == "update" && op.Value != nil:
 			c.wroteUpdate(op, ids)
 		case kind == "acknowledged" && op.Value != nil:

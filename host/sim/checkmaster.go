@@ -1,6 +1,8 @@
 package sim
 
 import (
+	"slices"
+
 	"github.com/mezzo-cluster/mezzo/host/link/linkv1"
 	"github.com/mezzo-cluster/mezzo/host/master"
 	mesos "github.com/mezzo-cluster/mezzo/sdk/mesos/v1"
@@ -111,7 +113,7 @@ func (c *masterCheck) told(msg *linkv1.ToAgent) {
 		case t.known:
 			w.violate("%s launches task %s a second time", c.l.name, t.id)
 		default:
-			t.known = true
+			t.known, t.stray = true, c.l.deposed
 			w.ledger.launched++
 		}
 	case *linkv1.ToAgent_Acknowledge:
@@ -136,6 +138,9 @@ func (c *masterCheck) acknowledged(a *linkv1.Acknowledge) {
 		return
 	}
 	uuid := [16]byte(a.GetUuid())
+	if !slices.Contains(t.updates, uuid) {
+		return // it was made up for a task that the agent does not know
+	}
 	if !t.acknowledged[uuid] && c.l.state.Framework(a.GetFrameworkId()) != nil {
 		t.excused[uuid] = true
 		if !c.givenUp(a) {

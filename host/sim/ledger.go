@@ -51,10 +51,12 @@ type task struct {
 	acknowledged, passed map[[16]byte]bool
 	// excused are those that a master acknowledged by itself, since it had ended the task.
 	excused map[[16]byte]bool
-	// container is the one that was launched for it.
+	// on is the machine whose agent wrote it down, container the one that was launched for it.
+	on        *machine
 	container *container
-	// rebooted is set when the agent's machine lost what it had not synced.
-	rebooted bool
+	// rebooted is set when the agent's machine lost what it had not synced, stray when a master launched it that
+	// had been deposed: the one that leads may tell its framework that there is no such task.
+	rebooted, stray bool
 }
 
 func newLedger(w *world) ledger { return ledger{w: w, byID: map[string]*framework{}} }
@@ -141,6 +143,9 @@ func (l *ledger) heard(f *framework, s *mesos.TaskStatus, by *leader) {
 	}
 	l.w.trace.begin(f.name, "learns").str("task", t.id).str("state", s.GetState().String()).
 		str("reason", reason(s)).data(s.GetUuid()).end()
+	if by.deposed && len(s.GetUuid()) == 0 {
+		return // it does not know what has happened since another leads
+	}
 	fresh := true
 	if len(s.GetUuid()) == 16 {
 		fresh = l.inOrder(t, [16]byte(s.GetUuid()))
@@ -152,7 +157,7 @@ func (l *ledger) heard(f *framework, s *mesos.TaskStatus, by *leader) {
 		// A scheduler asks of open tasks only, but its question may cross the news of the end, after which masters
 		// forget the task.
 		crossed := s.GetReason() == mesos.TaskStatus_REASON_RECONCILIATION && !lives(s.GetState())
-		if s.GetState() != t.terminal && !t.rebooted && !crossed && !f.over() {
+		if s.GetState() != t.terminal && !t.rebooted && !t.stray && !crossed && !f.over() {
 			l.w.violate("task %s of %s has ended in %s, and yet its framework is told %s (%s)", t.id, f.name,
 				t.terminal, s.GetState(), reason(s))
 		}
@@ -166,7 +171,7 @@ func (l *ledger) heard(f *framework, s *mesos.TaskStatus, by *leader) {
 	if s.GetReason() == mesos.TaskStatus_REASON_AGENT_DISCONNECTED {
 		t.lostIn = by.epoch
 	}
-	if final(f, s, by) {
+	if final(f, s) {
 		t.ended, t.terminal = true, s.GetState()
 	}
 }
@@ -210,12 +215,11 @@ func (l *ledger) inOrder(t *task, uuid [16]byte) (first bool) {
 // final tells whether a status says that a task has ended for good. What a framework is told of a task on an
 // agent that cannot be reached may be taken back when it returns: frameworks that are not aware of partitions are
 // told TASK_LOST of it. So may be what a master says of a task of a framework without checkpoints whose agent's
-// connection broke, when the agent returns to another master; and what a master says by itself that has been
-// deposed, and does not know.
-func final(f *framework, s *mesos.TaskStatus, by *leader) bool {
+// connection broke, when the agent returns to another master.
+func final(f *framework, s *mesos.TaskStatus) bool {
 	own := len(s.GetUuid()) == 0
 	lost := s.GetState() == mesos.TaskState_TASK_LOST || s.GetState() == mesos.TaskState_TASK_GONE
-	if own && (by.deposed || lost && !f.checkpoint) {
+	if own && lost && !f.checkpoint {
 		return false
 	}
 	switch s.GetState() {
@@ -247,7 +251,7 @@ func (l *ledger) acknowledged(f *framework, s *mesos.TaskStatus) {
 func (l *ledger) rebooted(m *machine) {
 	for _, f := range l.frameworks {
 		for _, t := range f.tasks {
-			if t.container != nil && t.container.m == m || t.agent == m.disk.agentID {
+			if t.on == m {
 				t.rebooted = true
 			}
 		}

@@ -5,13 +5,15 @@ package e2e
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 
 	mesos "github.com/mezzo-cluster/mezzo/sdk/mesos/v1"
 )
 
-// An agent whose disk is full says so, and when there is room again goes on with the tasks that it had.
+// An agent that cannot write down what it does ends and says why. Its tasks run on, and when there is room again it
+// has them.
 func TestDiskFull(t *testing.T) {
 	t.Parallel()
 	c := newCluster(t, site{})
@@ -22,24 +24,42 @@ func TestDiskFull(t *testing.T) {
 	if err := syscall.Mount("none", a.workDir(), "tmpfs", 0, "size=8m"); err != nil {
 		t.Fatal(err)
 	}
+	filler := filepath.Join(a.workDir(), "filler")
 	t.Cleanup(func() {
 		if err := syscall.Unmount(a.workDir(), 0); err != nil {
 			t.Error(err)
 		}
 		c.checkNothingLeft(a)
 	})
-	t.Cleanup(c.end)
+	t.Cleanup(func() {
+		_ = os.Remove(filler)
+		c.end()
+	})
 	c.master.start()
 	a.start()
 	c.wait()
 	f := subscribe(t, c)
 	f.run(sleeper("stays"))
 	stay := processesOf(t, f.await("stays", mesos.TaskState_TASK_RUNNING))
-	filler := filepath.Join(a.workDir(), "filler")
 	fill(t, filler)
 	f.launch(shell("no-room", "echo hello"))
-	eventually(t, "", func() error { t.Log(way(f.history("no-room"))); return errNotYet("x") })
+	a.wait() // it goes no further than it can write down
+	mustSay(t, command(t, "mezzo", "agent", a.config), 1, a.workDir(), "no space left on device")
+	if !strings.Contains(a.output(), "no space left on device") {
+		t.Error("the agent does not say why it has ended")
+	}
 	allSame(t, stay)
+	if err := os.Remove(filler); err != nil {
+		t.Fatal(err)
+	}
+	c.restart(a)
+	allSame(t, stay)
+	f.awaitStatus("no-room", "comes to an end", func(s *mesos.TaskStatus) bool { return terminal(s.GetState()) })
+	f.launch(shell("after", "exit 0"))
+	f.end("after", "STARTING RUNNING FINISHED")
+	f.kill("stays", 0)
+	f.end("stays", "STARTING RUNNING KILLED")
+	checkWholeOffers(t, f, 1)
 }
 
 func fill(t *testing.T, path string) {

@@ -19,7 +19,7 @@ import (
 type pluginAllocator struct {
 	dir     string
 	host    *pluginhost.Host
-	session *pluginallocator.Driver
+	driver *pluginallocator.Driver
 	cancel  context.CancelFunc
 	ended   chan error
 	seq     uint64
@@ -49,7 +49,7 @@ func newPluginAllocator(ctx context.Context, bin string) (_ bookkeeper, err erro
 	if err := p.host.Start(ctx, []pluginhost.Spec{spec}, pluginhost.Strict); err != nil {
 		return nil, err
 	}
-	p.session = pluginallocator.New(p.host.Of("allocator")[0], p, log)
+	p.driver = pluginallocator.New(p.host.Of("allocator")[0], p, log)
 	return p, nil
 }
 
@@ -74,14 +74,14 @@ func (p *pluginAllocator) begin(ctx context.Context, s allocator.Snapshot, propo
 	p.snapshot, p.seq = s, s.Sequence
 	running, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	p.cancel = cancel
-	go func() { p.ended <- p.session.Run(running) }()
+	go func() { p.ended <- p.driver.Run(running) }()
 	return p.wait(ctx, proposals)
 }
 
 func (p *pluginAllocator) update(ctx context.Context, us []allocator.Update, proposals int) error {
 	for _, u := range us {
 		p.seq++
-		p.session.Update(p.seq, u)
+		p.driver.Update(p.seq, u)
 	}
 	return p.wait(ctx, proposals)
 }
@@ -101,7 +101,7 @@ func (p *pluginAllocator) wait(ctx context.Context, proposals int) error {
 		select {
 		case <-p.more:
 		case err := <-p.ended:
-			return errors.Join(errors.New("the session has ended"), err)
+			return errors.Join(errors.New("the driver has ended"), err)
 		case <-ctx.Done():
 			return fmt.Errorf("%d of %d allocations were proposed: %w", n, proposals, ctx.Err())
 		}
@@ -116,18 +116,18 @@ func (p *pluginAllocator) close() {
 	_ = os.RemoveAll(p.dir)
 }
 
-// Pause implements what the session needs of a master.
+// Pause implements what the driver needs of a master.
 func (p *pluginAllocator) Pause(context.Context) error { return nil }
 
-// Snapshot implements what the session needs of a master.
+// Snapshot implements what the driver needs of a master.
 func (p *pluginAllocator) Snapshot() allocator.Snapshot { return p.snapshot }
 
-// Ready implements what the session needs of a master.
+// Ready implements what the driver needs of a master.
 func (p *pluginAllocator) Ready(context.Context, uint64) error { return nil }
 
-// Propose implements what the session needs of a master: everything is accepted.
+// Propose implements what the driver needs of a master: everything is accepted.
 func (p *pluginAllocator) Propose(_ context.Context, generation uint64, proposed []allocator.Allocation) error {
-	p.session.Answer(generation, accept(proposed))
+	p.driver.Answer(generation, accept(proposed))
 	p.mu.Lock()
 	p.accepted += len(proposed)
 	p.mu.Unlock()

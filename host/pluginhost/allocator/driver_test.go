@@ -45,6 +45,7 @@ type books struct {
 	strangers  int // proposals of what does not exist
 	void       int // proposals of an earlier generation
 	pauses     int
+	early      int // snapshots while proposals could still be accepted
 }
 
 func newBooks(agents int) *books {
@@ -92,6 +93,9 @@ func (b *books) Ready(_ context.Context, generation uint64) error {
 func (b *books) Snapshot() contract.Snapshot {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if b.ready {
+		b.early++
+	}
 	s := contract.Snapshot{Sequence: b.seq, Updates: []contract.Update{contract.FrameworkAdded{Framework: framework()}}}
 	for _, id := range slices.Sorted(maps.Keys(b.agents)) {
 		added := contract.AgentAdded{Agent: b.agents[id]}
@@ -252,6 +256,9 @@ func TestSlow(t *testing.T) {
 	f.eventually("every agent is offered again", func() bool { return f.books.count(offers) == 4000 })
 	if n := f.books.count(doubles); n != 0 {
 		t.Errorf("%d proposals of what is in use", n)
+	}
+	if n := f.books.count(func(b *books) int { return b.early }); n != 0 {
+		t.Errorf("%d snapshots were made before the master had stopped accepting", n)
 	}
 	if s := f.Stats(); s.Snapshots < 2 || s.Generation != s.Snapshots {
 		t.Errorf("%+v", s)

@@ -64,6 +64,7 @@ type Store struct {
 	log     *slog.Logger
 	leading chan Leadership
 	stop    context.CancelFunc
+	closed  chan struct{} // closed when Raft has stopped
 	done    sync.WaitGroup
 }
 
@@ -91,7 +92,7 @@ func Open(o Options) (_ *Store, err error) {
 		return nil, fmt.Errorf("open registry snapshots: %w", err)
 	}
 	trans := raft.NewNetworkTransport(newStreamLayer(o.Listener, o.TLS), 3, 10*time.Second, logWriter{o.Log})
-	s := &Store{fsm: newFSM(), db: db, trans: trans, id: id, member: o.Member, log: o.Log, leading: make(chan Leadership)}
+	s := &Store{fsm: newFSM(), db: db, trans: trans, id: id, member: o.Member, log: o.Log, leading: make(chan Leadership), closed: make(chan struct{})}
 	if err := s.start(snaps); err != nil {
 		_ = trans.Close()
 		return nil, err
@@ -165,11 +166,23 @@ func (s *Store) Commit(op registry.Op, done func(error)) {
 		return
 	}
 	future := s.raft.Apply(data, 0)
-	go func() { done(outcome(future)) }()
+	go func() { done(s.outcome(future)) }()
 }
 
-func outcome(f raft.ApplyFuture) error {
-	if err := f.Error(); err != nil {
+// await waits for a future. Raft does not answer what was still queued when it stopped.
+func (s *Store) await(f raft.Future) error {
+	answer := make(chan error, 1)
+	go func() { answer <- f.Error() }()
+	select {
+	case err := <-answer:
+		return err
+	case <-s.closed:
+		return raft.ErrRaftShutdown
+	}
+}
+
+func (s *Store) outcome(f raft.ApplyFuture) error {
+	if err := s.await(f); err != nil {
 		return fmt.Errorf("%w: %w", ErrNotLeader, err)
 	}
 	if err, ok := f.Response().(error); ok {
@@ -204,14 +217,14 @@ func (s *Store) watch(ctx context.Context) {
 }
 
 func (s *Store) begin() (Leadership, error) {
-	if err := s.raft.Barrier(barrierTimeout).Error(); err != nil {
+	if err := s.await(s.raft.Barrier(barrierTimeout)); err != nil {
 		return Leadership{}, fmt.Errorf("catch up with the registry's log: %w", err)
 	}
 	data, err := registry.EncodeOp(registry.PutMember{ID: s.id, Member: s.member})
 	if err != nil {
 		return Leadership{}, err
 	}
-	if err := outcome(s.raft.Apply(data, 0)); err != nil {
+	if err := s.outcome(s.raft.Apply(data, 0)); err != nil {
 		return Leadership{}, fmt.Errorf("record this master's addresses: %w", err)
 	}
 	state, err := s.fsm.copy()
@@ -222,6 +235,7 @@ func (s *Store) begin() (Leadership, error) {
 func (s *Store) Close() error {
 	s.stop()
 	err := s.raft.Shutdown().Error()
+	close(s.closed)
 	s.done.Wait()
 	return errors.Join(err, s.trans.Close(), s.db.Close())
 }

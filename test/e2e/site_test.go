@@ -1,0 +1,130 @@
+//go:build linux
+
+package e2e
+
+import (
+	"crypto/sha256"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"sync/atomic"
+	"testing"
+)
+
+// site says how a test's cluster is configured. The zero value is a master and an agent with the three plugins.
+type site struct {
+	// agents is how many there are; 0 means 1.
+	agents int
+	// master and agent are more attributes of those blocks.
+	master, agent string
+	// resources are each agent's.
+	resources string
+	// policies is the authorizer's folder; empty for a copy of the shipped one.
+	policies string
+	// plugins is a folder with the plugins' programs; empty for the shipped ones.
+	plugins string
+	// allocator, authorizer and isolator are more attributes of those plugins' blocks.
+	allocator, authorizer, isolator string
+	// asking has the agents ask an authorizer, too.
+	asking bool
+	// operator is who the tests are, where the master asks.
+	operator login
+}
+
+// login is a principal with a secret; the zero value is nobody.
+type login struct{ principal, secret string }
+
+func (l login) header() []string {
+	if l.principal == "" {
+		return nil
+	}
+	r := http.Request{Header: http.Header{}}
+	r.SetBasicAuth(l.principal, l.secret)
+	return []string{"Authorization", r.Header.Get("Authorization")}
+}
+
+func (c *cluster) masterConfig() string {
+	return fmt.Sprintf(`master {
+  listen       = %q
+  agent_listen = %q
+  raft_listen  = %q
+  data_dir     = %q
+  plugin_dir   = %q
+%s
+}
+%s%s`, c.address, c.link, freeAddress(c.t), filepath.Join(c.dir, "master"), c.site.plugins, c.site.master,
+		c.plugin("allocator", "drf", c.site.allocator), c.opa())
+}
+
+// opa is the authorizer's block.
+func (c *cluster) opa() string {
+	return c.plugin("authorizer", "opa", c.site.authorizer+fmt.Sprintf("\n  config {\n    policies = %q\n  }", c.site.policies))
+}
+
+func (c *cluster) agentConfig(a *agent) string {
+	authorizer := ""
+	if c.site.asking {
+		authorizer = c.opa()
+	}
+	return fmt.Sprintf(`agent {
+  listen     = %q
+  masters    = [%q]
+  work_dir   = %q
+  plugin_dir = %q
+  resources  = %q
+%s
+}
+%s%s`, a.address, c.link, a.workDir(), c.site.plugins, c.site.resources, c.site.agent, authorizer,
+		c.plugin("isolator", "cgroups", c.site.isolator))
+}
+
+// plugin is a plugin's block, with its checksum.
+func (c *cluster) plugin(kind, name, more string) string {
+	return fmt.Sprintf("plugin %q %q {\n  sha256 = %q\n  %s\n}\n", kind, name, checksum(c.t, filepath.Join(c.site.plugins, kind+"-"+name)), more)
+}
+
+func checksum(t *testing.T, path string) string {
+	t.Helper()
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return fmt.Sprintf("%x", sha256.Sum256(data))
+}
+
+// ports gives each listener of the suite a port of its own, below those that connections are given.
+var ports atomic.Int32
+
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	const first, count = 18000, 12000
+	ports.CompareAndSwap(0, int32(os.Getpid()%count))
+	for range count {
+		address := fmt.Sprintf("127.0.0.1:%d", first+int(ports.Add(1))%count)
+		if l, err := net.Listen("tcp", address); err == nil {
+			_ = l.Close()
+			return address
+		}
+	}
+	t.Fatal("no port is free")
+	return ""
+}
+
+// write writes a file into a folder and returns its path.
+func write(t *testing.T, dir, name, content string) string {
+	t.Helper()
+	path := filepath.Join(dir, name)
+	if err := os.WriteFile(path, []byte(content), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func copyFolder(t *testing.T, from, to string) {
+	t.Helper()
+	if err := os.CopyFS(to, os.DirFS(from)); err != nil {
+		t.Fatal(err)
+	}
+}
