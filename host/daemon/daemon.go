@@ -136,6 +136,7 @@ func RunLocal(ctx context.Context, o Options) error {
 		return errors.Join(err, a.close())
 	}
 	defer h.Stop()
+	reloadOnHangup(ctx, o, h, a.conf.PluginDir, config.Kinds())
 	m, err := newMaster(o, h)
 	if err != nil {
 		return errors.Join(err, a.close())

@@ -42,25 +42,12 @@ func probeAllocator(ctx context.Context, conn grpc.ClientConnInterface) error {
 	if err != nil {
 		return err
 	}
-	// A stream that is let in stays open; one that is not ends at once.
+	// A stream that is let in tells of its progress; one that is not ends.
 	if err := stream.Send(newBooks().snapshot()); err != nil && !errors.Is(err, io.EOF) {
 		return err
 	}
-	ended := make(chan error, 1)
-	go func() {
-		for {
-			if _, err := stream.Recv(); err != nil {
-				ended <- err
-				return
-			}
-		}
-	}()
-	select {
-	case err := <-ended:
-		return err
-	case <-time.After(50 * time.Millisecond):
-		return nil
-	}
+	_, err = stream.Recv()
+	return err
 }
 
 // allocatorPlugin is a configured plugin with a stream to it.

@@ -85,8 +85,12 @@ func TestBad(t *testing.T) {
 		for _, kind := range kinds {
 			t.Run(kind+"/"+mode, func(t *testing.T) {
 				t.Parallel()
+				timeout := 20 * time.Second
+				if mode == "hangs" || mode == "stopped" || mode == "mute" {
+					timeout = 2 * time.Second // which passes in vain
+				}
 				results, err := plugintest.Verify(t.Context(), plugintest.Options{
-					Kind: kind, Binary: as(t, kind, mode), Config: `{"marker":"kit"}`, Timeout: 2 * time.Second, FailFast: true,
+					Kind: kind, Binary: as(t, kind, mode), Config: `{"marker":"kit"}`, Timeout: timeout, FailFast: true,
 				}, nil)
 				if err != nil {
 					t.Fatal(err)

@@ -44,11 +44,17 @@ func (l *lanes) enter(ctx context.Context, id string) (leave func(), err error) 
 	}
 	select {
 	case <-x.turn:
-		return func() { x.turn <- struct{}{}; release() }, nil
+		leave = func() { x.turn <- struct{}{}; release() }
 	case <-ctx.Done():
 		release()
 		return nil, ctx.Err()
 	}
+	// An operation that the host has given up must not begin: what it sends next may have been done already.
+	if err := ctx.Err(); err != nil {
+		leave()
+		return nil, err
+	}
+	return leave, nil
 }
 
 // inLane runs an operation on a container: once, and after the one before it.
