@@ -16,17 +16,33 @@ type listener struct {
 }
 
 func (m *Master) checkListeners(content *hcl.BodyContent, block *hcl.Block) hcl.Diagnostics {
-	return checkOpen(content, block, m.Insecure, m.TLS, m.Authentication, []listener{
+	diags := checkAdvertised(content, block, m.Listen, m.Advertise)
+	return append(diags, checkOpen(content, block, m.Insecure, m.TLS, m.Authentication, []listener{
 		{attribute: "listen", address: m.Listen},
 		{attribute: "agent_listen", address: m.AgentListen, mutual: true},
 		{attribute: "raft_listen", address: m.RaftListen, mutual: true},
-	})
+	})...)
 }
 
 func (a *Agent) checkListeners(content *hcl.BodyContent, block *hcl.Block) hcl.Diagnostics {
-	return checkOpen(content, block, a.Insecure, a.TLS, a.Authentication, []listener{
+	diags := checkAdvertised(content, block, a.Listen, a.Advertise)
+	return append(diags, checkOpen(content, block, a.Insecure, a.TLS, a.Authentication, []listener{
 		{attribute: "listen", address: a.Listen},
-	})
+	})...)
+}
+
+// checkAdvertised refuses a listener on all addresses of which nobody is told one to use.
+func checkAdvertised(content *hcl.BodyContent, block *hcl.Block, listen, advertise string) hcl.Diagnostics {
+	host, _, err := net.SplitHostPort(listen)
+	if ip, bad := netip.ParseAddr(host); err != nil || advertise != "" || host != "" && (bad != nil || !ip.IsUnspecified()) {
+		return nil
+	}
+	at := block.DefRange
+	if attribute, ok := content.Attributes["listen"]; ok {
+		at = attribute.Expr.Range()
+	}
+	return hcl.Diagnostics{mistake(at, "No address to tell",
+		"listen = %q is on all addresses of the machine. Set advertise to the host:port that others are to use.", listen)}
 }
 
 // checkOpen refuses a listener that the network can reach without TLS and authentication, unless the

@@ -152,6 +152,7 @@ func TestInsecureIsSaidAtEveryStart(t *testing.T) {
 	s := load(t, `
 		master {
 			listen   = ":5050"
+			advertise = "10.0.0.1:5050"
 			data_dir = "/x"
 			insecure = true
 		}

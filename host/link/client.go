@@ -46,11 +46,11 @@ type Client struct {
 	log     *slog.Logger
 
 	mu   sync.Mutex
-	live *session
+	live *connection
 }
 
-// session is one connection.
-type session struct {
+// connection is one connection.
+type connection struct {
 	id            string
 	control, data *queue[*linkv1.ToMaster]
 	cancel        context.CancelCauseFunc
@@ -110,7 +110,7 @@ func pause(ctx context.Context, d time.Duration) {
 
 // Send queues a message on a connection; it never waits. A connection that is gone swallows it.
 func (c *Client) Send(conn string, msg *linkv1.ToMaster) {
-	s := c.session(conn)
+	s := c.connection(conn)
 	if s == nil {
 		return
 	}
@@ -125,7 +125,7 @@ func (c *Client) Send(conn string, msg *linkv1.ToMaster) {
 
 // Redial gives a connection up; Run dials anew.
 func (c *Client) Redial(conn string) {
-	if s := c.session(conn); s != nil {
+	if s := c.connection(conn); s != nil {
 		s.cancel(errRedial)
 	}
 }
@@ -146,7 +146,7 @@ func (c *Client) Finish(ctx context.Context) {
 	}
 }
 
-func (c *Client) session(id string) *session {
+func (c *Client) connection(id string) *connection {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.live == nil || c.live.id != id {
@@ -177,7 +177,7 @@ func (c *Client) connect(ctx context.Context, addr string) (welcomed bool, leade
 		return false, leaderOf(control), err
 	}
 	w := first.GetWelcome()
-	s := &session{id: w.Connection, control: newQueue[*linkv1.ToMaster](), data: newQueue[*linkv1.ToMaster](), cancel: cancel, over: make(chan struct{})}
+	s := &connection{id: w.Connection, control: newQueue[*linkv1.ToMaster](), data: newQueue[*linkv1.ToMaster](), cancel: cancel, over: make(chan struct{})}
 	data, err := svc.Data(metadata.AppendToOutgoingContext(ctx, connectionKey, w.Connection))
 	if err != nil {
 		return false, "", err
@@ -191,7 +191,7 @@ func (c *Client) connect(ctx context.Context, addr string) (welcomed bool, leade
 	return true, "", err
 }
 
-func (c *Client) use(s *session) {
+func (c *Client) use(s *connection) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.live = s
@@ -220,7 +220,7 @@ func leaderOf(control linkgrpc.LinkService_ControlClient) string {
 }
 
 // exchange moves messages until one of the streams ends, and returns when all four directions have.
-func (c *Client) exchange(ctx context.Context, s *session, control linkgrpc.LinkService_ControlClient, data linkgrpc.LinkService_DataClient) error {
+func (c *Client) exchange(ctx context.Context, s *connection, control linkgrpc.LinkService_ControlClient, data linkgrpc.LinkService_DataClient) error {
 	var all sync.WaitGroup
 	var order sync.Mutex // the agent hears one message at a time, whichever stream it came by
 	receive := func(recv func() (*linkv1.ToAgent, error)) {

@@ -19,7 +19,9 @@ const (
 // FromCycler makes an Allocator that keeps a copy of the cluster and lets c decide over it, once an
 // interval at least.
 func FromCycler(c Cycler, interval time.Duration) Allocator {
-	return &cycling{cycler: c, interval: interval, mirror: newMirror(), proposed: map[uint64]Offer{}}
+	return &cycling{
+		cycler: c, interval: interval, mirror: newMirror(), proposed: map[uint64]Offer{}, orphans: map[uint64]Offer{},
+	}
 }
 
 // cycling is an Allocator around a Cycler.
@@ -31,6 +33,7 @@ type cycling struct {
 	last     time.Time // of the last cycle
 	id       uint64
 	proposed map[uint64]Offer // without an answer
+	orphans  map[uint64]Offer // without an answer, and not in the copy: their agent went
 	rest     []Offer          // decided upon, and more than Allocate could return
 }
 
@@ -39,6 +42,7 @@ func (c *cycling) Snapshot(now time.Time, s Snapshot) error {
 	c.mirror = newMirror()
 	c.rest = nil
 	clear(c.proposed)
+	clear(c.orphans)
 	return c.Update(now, s.Updates)
 }
 
@@ -50,10 +54,26 @@ func (c *cycling) Update(now time.Time, updates []Update) error {
 			return err
 		}
 		if gone, ok := u.(AgentRemoved); ok { // what was proposed of it went with it
-			maps.DeleteFunc(c.proposed, func(_ uint64, o Offer) bool { return o.Agent == gone.ID })
+			maps.DeleteFunc(c.proposed, func(id uint64, o Offer) bool {
+				if o.Agent == gone.ID {
+					c.orphans[id] = o
+				}
+				return o.Agent == gone.ID
+			})
 		}
 	}
 	return nil
+}
+
+// answerOrphan deals with the answer to a proposal whose agent went: should it be accepted all the same, the agent
+// is back, and does not have it in the copy.
+func (c *cycling) answerOrphan(a Answer) error {
+	o, found := c.orphans[a.ID]
+	delete(c.orphans, a.ID)
+	if _, back := c.mirror.agents[o.Agent]; !found || !back || !a.Accepted() {
+		return nil
+	}
+	return c.mirror.allocate(o.Framework, o.Agent, o.Resources.Allocate(o.Role))
 }
 
 // Answer takes back what was refused.
@@ -61,7 +81,13 @@ func (c *cycling) Answer(now time.Time, answers []Answer) error {
 	for _, a := range answers {
 		o, found := c.proposed[a.ID]
 		delete(c.proposed, a.ID)
-		if !found || a.Accepted() {
+		if !found {
+			if err := c.answerOrphan(a); err != nil {
+				return err
+			}
+			continue
+		}
+		if a.Accepted() {
 			continue
 		}
 		c.changed = true

@@ -284,6 +284,28 @@ func TestRefusalGivesBack(t *testing.T) {
 	}
 }
 
+// A proposal that is accepted although its agent was gone for a moment counts; one that is refused does not.
+func TestProposalOutlivesItsAgent(t *testing.T) {
+	t.Parallel()
+	for _, accepted := range []bool{true, false} {
+		w := newWorld(t, offerAll, scheduler("f"), agent(t, "a", "cpus:1"))
+		out := w.expect("f/dev a cpus:1")
+		w.update(allocator.AgentRemoved{ID: "a"}, agent(t, "a", "cpus:1"))
+		answer := allocator.Answer{ID: out[0].ID, Refused: "no"}
+		if accepted {
+			answer = allocator.Answer{ID: out[0].ID, OfferID: "o"}
+		}
+		if err := w.a.Answer(w.now, []allocator.Answer{answer}); err != nil {
+			t.Fatal(err)
+		}
+		if accepted {
+			w.expect()
+			w.update(allocator.Recovered{Framework: "f", Agent: "a", Resources: out[0].Resources.Allocate("dev")})
+		}
+		w.expect("f/dev a cpus:1")
+	}
+}
+
 func TestOperations(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, offerAll, scheduler("f"), agent(t, "a", "cpus:4;mem:64"))
