@@ -39,6 +39,9 @@ func newPlan(r *rand.Rand) plan {
 		lazy:         share(0, 0.1, 0.3), sloppy: share(0, 0.05, 0.2),
 		authorize: r.IntN(3) == 0, proposals: []int{1, 3, 1000}[r.IntN(3)],
 	}
+	if r.IntN(20) == 0 {
+		p.machines, p.schedulers = 5+r.IntN(8), 2+r.IntN(4)
+	}
 	density := share(0.15, 0.4, 1)
 	for _, f := range allFaults {
 		if r.Float64() < density {
