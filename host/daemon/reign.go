@@ -31,8 +31,8 @@ type reign struct {
 	epoch  uint64
 	info   *mesos.MasterInfo
 
-	loop    *masterLoop
-	timers  *timers[master.TimerID]
+	loop   *masterLoop
+	timers *timers[master.TimerID]
 	driver *pluginallocator.Driver // nil without an allocator
 
 	ctx    context.Context //nolint:containedctx // the life of the reign, ended by end

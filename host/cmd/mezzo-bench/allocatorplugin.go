@@ -17,12 +17,12 @@ import (
 
 // pluginAllocator drives the allocator's process as a master does.
 type pluginAllocator struct {
-	dir     string
-	host    *pluginhost.Host
+	dir    string
+	host   *pluginhost.Host
 	driver *pluginallocator.Driver
-	cancel  context.CancelFunc
-	ended   chan error
-	seq     uint64
+	cancel context.CancelFunc
+	ended  chan error
+	seq    uint64
 
 	mu       sync.Mutex
 	snapshot allocator.Snapshot
