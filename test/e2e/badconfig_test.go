@@ -3,8 +3,6 @@
 package e2e
 
 import (
-	"crypto/sha256"
-	"fmt"
 	"net"
 	"os"
 	"path/filepath"
@@ -104,8 +102,7 @@ func checkNothingStarted(t *testing.T, c *cluster, plugins string) {
 	for _, p := range descendants(t, os.Getpid(), plugins) {
 		t.Errorf("process %s is left", p)
 	}
-	name := sha256.Sum256([]byte(filepath.Join(c.dir, "master")))
-	if dir := fmt.Sprintf("/run/mezzo/master-%x", name[:6]); exists(dir) {
+	if dir := c.masterRuntime(); exists(dir) {
 		t.Errorf("%s is left", dir)
 	}
 	for _, a := range c.agents {

@@ -178,6 +178,9 @@ func (c *cluster) stop() {
 	for _, a := range c.agents {
 		c.checkNothingLeft(a)
 	}
+	if dir := c.masterRuntime(); exists(dir) {
+		c.t.Errorf("the master has left %s", dir)
+	}
 }
 
 // end ends the agents with their tasks, then the master.

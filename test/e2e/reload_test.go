@@ -53,6 +53,11 @@ func TestReload(t *testing.T) {
 		f.end(id, "STARTING RUNNING FINISHED")
 	}
 	allSame(t, stay)
+	for dir, plugins := range map[string]int{c.masterRuntime(): 2, "/run/mezzo/" + a.instance() + ".plugins": 1} {
+		if left, err := os.ReadDir(dir); err != nil || len(left) != plugins {
+			t.Errorf("%s holds the sockets of %d plugins, and has %v %v", dir, plugins, left, err)
+		}
+	}
 	newGateIn(c.dir).open(t)
 	if s := f.end("greedy-later", "STARTING RUNNING FAILED"); s.GetReason() != mesos.TaskStatus_REASON_CONTAINER_LIMITATION_MEMORY {
 		t.Errorf("a limit after reloads: %s, %s", s.GetReason(), s.GetMessage())

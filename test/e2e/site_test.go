@@ -94,6 +94,12 @@ func checksum(t *testing.T, path string) string {
 	return fmt.Sprintf("%x", sha256.Sum256(data))
 }
 
+// masterRuntime is where the master has what need not outlive a reboot.
+func (c *cluster) masterRuntime() string {
+	name := sha256.Sum256([]byte(filepath.Join(c.dir, "master")))
+	return fmt.Sprintf("/run/mezzo/master-%x", name[:6])
+}
+
 // ports gives each listener of the suite a port of its own, below those that connections are given.
 var ports atomic.Int32
 
