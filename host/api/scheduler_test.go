@@ -94,6 +94,8 @@ type subscriber struct {
 	stream    string
 	resp      *http.Response
 	events    *recordio.Reader
+	// passed are offers that came while something else was waited for.
+	passed map[string]any
 }
 
 func (c *cluster) subscribe(t *testing.T, info string, header ...string) *subscriber {
@@ -144,9 +146,11 @@ func (c *cluster) open(t *testing.T, info string, header ...string) *subscriber 
 // next returns the next event.
 func (s *subscriber) next() map[string]any {
 	s.t.Helper()
+	late := time.AfterFunc(time.Minute, func() { _ = s.resp.Body.Close() })
+	defer late.Stop()
 	record, err := s.events.Next()
 	if err != nil {
-		s.t.Fatalf("read event: %v", err)
+		s.t.Fatalf("read event (of which there was none for a minute, if the body is closed): %v", err)
 	}
 	var event map[string]any
 	if err := json.Unmarshal(record, &event); err != nil {
@@ -155,12 +159,21 @@ func (s *subscriber) next() map[string]any {
 	return event
 }
 
-// wait skips events until one of a type.
+// wait skips events until one of a type. Offers that an update passed over are not lost.
 func (s *subscriber) wait(kind string) map[string]any {
 	s.t.Helper()
+	if kind == "OFFERS" && s.passed != nil {
+		event := s.passed
+		s.passed = nil
+		return event
+	}
 	for {
-		if event := s.next(); event["type"] == kind {
+		event := s.next()
+		switch event["type"] {
+		case kind:
 			return event
+		case "OFFERS":
+			s.passed = event
 		}
 	}
 }

@@ -122,7 +122,7 @@ func (a *agentDaemon) runtimeDir() string {
 func (a *agentDaemon) run(ctx context.Context, h *pluginhost.Host, end ending) (err error) {
 	defer func() { err = errors.Join(err, a.close()) }()
 	a.plugins = h
-	a.control = control(h, a.Options, "agent")
+	a.control = control(h, a.Options)
 	if err := a.listen(); err != nil {
 		return err
 	}

@@ -70,11 +70,11 @@ type pluginSettings struct {
 }
 
 // control returns who decides what callers may do: the authorizer plugin, or nobody, which the log says.
-func control(h *pluginhost.Host, o Options, role string) *access.Control {
+func control(h *pluginhost.Host, o Options) *access.Control {
 	if plugins := h.Of("authorizer"); len(plugins) > 0 {
 		return access.NewControl(pluginauthorizer.New(plugins[0]))
 	}
-	o.Log.Warn("no authorizer is configured: everybody may do and see everything", "daemon", role)
+	o.Log.Warn("no authorizer is configured: everybody may do and see everything")
 	return access.NewControl(nil)
 }
 

@@ -62,7 +62,7 @@ func newMaster(o Options, h *pluginhost.Host) (_ *masterDaemon, err error) {
 		replies: answer.NewDesk(), linkErr: make(chan error, 1), measured: metrics.NewHTTP(),
 	}
 	m.Log = o.Log.With("daemon", "master")
-	m.control = control(h, m.Options, "master")
+	m.control = control(h, m.Options)
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, m.close())

@@ -99,7 +99,7 @@ func TestEnvironment(t *testing.T) {
 	if env["MESOS_SANDBOX"] == "" || env["MESOS_DIRECTORY"] != env["MESOS_SANDBOX"] || env["PATH"] == "" {
 		t.Errorf("MESOS_SANDBOX %q, MESOS_DIRECTORY %q, PATH %q", env["MESOS_SANDBOX"], env["MESOS_DIRECTORY"], env["PATH"])
 	}
-	for _, ours := range []string{"TMPDIR", "HOME", "GOPATH", "PWDX"} {
+	for _, ours := range []string{"TMPDIR", "HOME", "GOPATH", "LANG"} {
 		if v, ok := env[ours]; ok {
 			t.Errorf("the agent's own %s=%s is in the task's environment", ours, v)
 		}

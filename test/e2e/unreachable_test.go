@@ -33,7 +33,7 @@ func TestAgentUnreachable(t *testing.T) {
 		t.Error("the agent is active")
 	}
 	a.signal(syscall.SIGCONT)
-	s = aware.awaitStatus("aware", "runs again", func(s *mesos.TaskStatus) bool {
+	aware.awaitStatus("aware", "runs again", func(s *mesos.TaskStatus) bool {
 		return s.GetState() == mesos.TaskState_TASK_RUNNING && s.GetReason() == mesos.TaskStatus_REASON_AGENT_REREGISTERED
 	})
 	c.wait()
