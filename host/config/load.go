@@ -12,7 +12,8 @@ import (
 )
 
 // Load reads a file, or every *.hcl file of a folder in the order of their names. The error is an *[Error]
-// when the configuration is wrong, and something else when it cannot be read.
+// when the configuration is wrong, and something else when it cannot be read. Checksums that plugin blocks do not give
+// come from the lock file beside it, see [Lock].
 func Load(path string) (*Settings, error) {
 	files, err := filesAt(path)
 	if err != nil {
@@ -30,7 +31,7 @@ func Load(path string) (*Settings, error) {
 	if err := newError(r.diags, r.sources); err != nil {
 		return nil, err
 	}
-	return r.settings, nil
+	return r.settings, r.settings.applyLock(path)
 }
 
 func filesAt(path string) ([]string, error) {

@@ -16,7 +16,7 @@ import (
 
 func newPlugin(o *options) *cobra.Command {
 	cmd := &cobra.Command{Use: "plugin", Short: "Look at, check and reload plugins", GroupID: "check"}
-	cmd.AddCommand(newPluginList(o), newPluginInspect(), newPluginVerify(o), newPluginReload(o))
+	cmd.AddCommand(newPluginList(o), newPluginInspect(), newPluginVerify(o), newPluginLock(o), newPluginReload(o))
 	return cmd
 }
 
