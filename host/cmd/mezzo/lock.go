@@ -1,12 +1,7 @@
 package main
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
-	"fmt"
-	"io"
 	"log/slog"
-	"os"
 
 	"github.com/spf13/cobra"
 
@@ -34,17 +29,13 @@ that has no checksum, here or in its block. Run it again after a plugin has been
 			lock := config.Lock{Plugins: map[string]config.Locked{}}
 			r := rows{header: []string{"kind", "name", "version", "sha256"}, empty: "This configuration has no plugins.", value: &lock}
 			for _, s := range specs {
-				sum, err := fileSum(s.Binary)
-				if err != nil {
-					return fmt.Errorf("%s: %w", s, err)
-				}
-				s.SHA256 = sum // what is asked for its version is what is locked
+				s.SHA256 = "" // what was locked before does not count
 				d, err := pluginhost.Inspect(cmd.Context(), pluginhost.Options{Logger: slog.New(slog.DiscardHandler)}, s)
 				if err != nil {
 					return err
 				}
-				lock.Plugins[config.LockKey(s.Kind, s.Name)] = config.Locked{SHA256: sum, Version: d.Version}
-				r.cells = append(r.cells, []string{s.Kind, s.Name, d.Version, sum})
+				lock.Plugins[config.LockKey(s.Kind, s.Name)] = config.Locked{SHA256: d.SHA256, Version: d.Version}
+				r.cells = append(r.cells, []string{s.Kind, s.Name, d.Version, d.SHA256})
 			}
 			if _, err := lock.Write(a[0]); err != nil {
 				return err
@@ -52,18 +43,4 @@ that has no checksum, here or in its block. Run it again after a plugin has been
 			return o.print(cmd.OutOrStdout(), r)
 		},
 	}
-}
-
-// fileSum is a file's SHA-256 in hexadecimal.
-func fileSum(path string) (string, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return "", err
-	}
-	defer f.Close()
-	h := sha256.New()
-	if _, err := io.Copy(h, f); err != nil {
-		return "", fmt.Errorf("read %s: %w", path, err)
-	}
-	return hex.EncodeToString(h.Sum(nil)), nil
 }
