@@ -22,8 +22,10 @@ type Family struct {
 }
 
 // Adopt makes this process the one that orphans among its descendants come to. From then on it must start processes
-// through the family alone.
-func Adopt() (*Family, error) {
+// through the family alone. A process has one family, which every call returns: two would reap each other's children.
+var Adopt = sync.OnceValues(adopt)
+
+func adopt() (*Family, error) {
 	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
 		return nil, fmt.Errorf("become the parent of orphans: %w", err)
 	}
