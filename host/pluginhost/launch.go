@@ -93,6 +93,9 @@ func (l *link) clientConfig(o Options, s Spec, binary *process.Binary) *goplugin
 		GRPCDialOptions: []grpc.DialOption{
 			grpc.WithContextDialer(l.dial),
 			grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxMessage), grpc.MaxCallSendMsgSize(maxMessage)),
+			// Both ends are on one machine, so what matters is to wait for each other as little as possible.
+			grpc.WithInitialWindowSize(4 << 20),
+			grpc.WithInitialConnWindowSize(16 << 20),
 		},
 		RunnerFunc: func(_ hclog.Logger, cmd *exec.Cmd, dir string) (runner.Runner, error) {
 			env := append(cmd.Env, handshake.WatchStdin+"=1", handshake.LogLevel+"="+logLevel(o.Logger))

@@ -18,6 +18,8 @@ import (
 const (
 	// gather is how long updates may go on coming before those that are there are acted upon.
 	gather = 50 * time.Millisecond
+	// proposeAtOnce is the most allocations in one go: the host deals with them while the allocator makes the next.
+	proposeAtOnce = 250
 	// retry is how long to wait after Allocate returned an error.
 	retry = time.Second
 )
@@ -175,7 +177,7 @@ func (l *loop) lostIf(ctx context.Context, err error) {
 
 // allocate lets the allocator propose until it has nothing more to propose, or something else is to do.
 func (l *loop) allocate(ctx context.Context) error {
-	limit := min(handshake.MaxBatch, handshake.MaxUnanswered-l.pending.len())
+	limit := min(proposeAtOnce, handshake.MaxUnanswered-l.pending.len())
 	proposed, next, err := l.allocator.Allocate(ctx, clock(), limit)
 	if err != nil {
 		if ctx.Err() == nil {

@@ -12,8 +12,12 @@ import (
 	"github.com/mezzo-cluster/mezzo/sdk/resource"
 )
 
-// cycles is how often the cycle with 1% of the agents changed is measured; the median counts.
-const cycles = 15
+// A figure is the median of so many rounds, or of fewer, but not fewer than the least, when they take long.
+const (
+	mostRounds  = 101
+	leastRounds = 9
+	longRounds  = 5 * time.Second
+)
 
 // allocatorFigures is one way to run the allocator, as JSON has it.
 type allocatorFigures struct {
@@ -23,11 +27,12 @@ type allocatorFigures struct {
 
 // bookkeeper is what the allocator's proposals come to: it accepts them all.
 type bookkeeper interface {
-	// begin gives a snapshot and returns when so many proposals have been accepted.
+	// begin gives a snapshot, in place of one given before, and returns when so many proposals have been accepted.
 	begin(ctx context.Context, s allocator.Snapshot, proposals int) error
 	// update tells of changes and returns when so many more proposals have been accepted.
 	update(ctx context.Context, us []allocator.Update, proposals int) error
-	close()
+	// halt forgets what begin gave.
+	halt() error
 }
 
 func newAllocator(r *report, bin *string) *cobra.Command {
@@ -40,13 +45,9 @@ uses it, and once by calling the same code in this process.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx, cancel := context.WithTimeout(cmd.Context(), 10*time.Minute)
 			defer cancel()
-			inProcess, err := measureAllocator(ctx, newInProcess, agents, frameworks, roles)
+			inProcess, plugin, err := compareAllocators(ctx, *bin, agents, frameworks, roles)
 			if err != nil {
-				return fmt.Errorf("in process: %w", err)
-			}
-			plugin, err := measureAllocator(ctx, func(ctx context.Context) (bookkeeper, error) { return newPluginAllocator(ctx, *bin) }, agents, frameworks, roles)
-			if err != nil {
-				return fmt.Errorf("as a plugin: %w", err)
+				return err
 			}
 			return r.print([]string{
 				fmt.Sprintf("%d agents of 24 cpus, %d frameworks in %d roles; TLS between host and plugin", agents, frameworks, roles),
@@ -64,36 +65,65 @@ uses it, and once by calling the same code in this process.`,
 	return cmd
 }
 
-func measureAllocator(ctx context.Context, start func(context.Context) (bookkeeper, error), agents, frameworks, roles int) (allocatorFigures, error) {
-	var out allocatorFigures
-	b, err := start(ctx)
+// compareAllocators measures both ways in turn, so that what else the machine does meets them alike.
+func compareAllocators(ctx context.Context, bin string, agents, frameworks, roles int) (inProcess, plugin allocatorFigures, err error) {
+	called, err := newInProcess()
 	if err != nil {
-		return out, err
+		return inProcess, plugin, err
 	}
-	defer b.close()
+	driven, err := newPluginAllocator(ctx, bin)
+	if err != nil {
+		return inProcess, plugin, err
+	}
+	defer driven.close()
+	ways := []bookkeeper{called, driven}
 	all, snapshot, err := benchCluster(agents, frameworks, roles)
 	if err != nil {
-		return out, err
+		return inProcess, plugin, err
 	}
-	began := time.Now()
-	if err := b.begin(ctx, snapshot, agents); err != nil {
-		return out, err
+	first, err := alternate(ways, func(int) (func(bookkeeper) error, error) {
+		for _, b := range ways {
+			if err := b.halt(); err != nil {
+				return nil, err
+			}
+		}
+		return func(b bookkeeper) error { return b.begin(ctx, snapshot, agents) }, nil
+	})
+	if err != nil {
+		return inProcess, plugin, err
 	}
-	out.First = milliseconds(time.Since(began))
-	var took []time.Duration
-	for i := range cycles {
-		us, err := grow(all, i)
+	cycle, err := alternate(ways, func(round int) (func(bookkeeper) error, error) {
+		us, err := grow(all, round)
+		return func(b bookkeeper) error { return b.update(ctx, us, len(us)) }, err
+	})
+	if err != nil {
+		return inProcess, plugin, err
+	}
+	return allocatorFigures{first[0], cycle[0]}, allocatorFigures{first[1], cycle[1]}, nil
+}
+
+// alternate is each way's median time, in milliseconds, of what prepare has for them in each round.
+func alternate(ways []bookkeeper, prepare func(round int) (func(bookkeeper) error, error)) ([]float64, error) {
+	took := make([][]time.Duration, len(ways))
+	end := time.Now().Add(longRounds)
+	for round := 0; round < mostRounds && (round < leastRounds || time.Now().Before(end)); round++ {
+		run, err := prepare(round)
 		if err != nil {
-			return out, err
+			return nil, err
 		}
-		began := time.Now()
-		if err := b.update(ctx, us, len(us)); err != nil {
-			return out, err
+		for i, way := range ways {
+			began := time.Now()
+			if err := run(way); err != nil {
+				return nil, err
+			}
+			took[i] = append(took[i], time.Since(began))
 		}
-		took = append(took, time.Since(began))
 	}
-	out.Cycle = quantilesOf(took).P50
-	return out, nil
+	medians := make([]float64, len(ways))
+	for i := range took {
+		medians[i] = quantilesOf(took[i]).P50
+	}
+	return medians, nil
 }
 
 func benchCluster(agents, frameworks, roles int) ([]allocator.Agent, allocator.Snapshot, error) {
@@ -141,7 +171,7 @@ type inProcess struct {
 	now time.Time
 }
 
-func newInProcess(context.Context) (bookkeeper, error) {
+func newInProcess() (*inProcess, error) {
 	a, err := drf.NewAllocator(drf.DefaultConfig())
 	return &inProcess{a: a, now: time.Now()}, err
 }
@@ -184,7 +214,7 @@ func (p *inProcess) allocate(ctx context.Context, proposals int) error {
 	return nil
 }
 
-func (p *inProcess) close() {}
+func (p *inProcess) halt() error { return nil }
 
 func accept(proposed []allocator.Allocation) []allocator.Answer {
 	answers := make([]allocator.Answer, len(proposed))

@@ -30,8 +30,8 @@ type pluginAllocator struct {
 	more     chan struct{}
 }
 
-func newPluginAllocator(ctx context.Context, bin string) (_ bookkeeper, err error) {
-	p := &pluginAllocator{ended: make(chan error, 1), more: make(chan struct{}, 1), cancel: func() {}}
+func newPluginAllocator(ctx context.Context, bin string) (_ *pluginAllocator, err error) {
+	p := &pluginAllocator{ended: make(chan error, 1), more: make(chan struct{}, 1)}
 	if p.dir, err = os.MkdirTemp("", "mezzo-bench-"); err != nil {
 		return nil, err
 	}
@@ -101,6 +101,8 @@ func (p *pluginAllocator) wait(ctx context.Context, proposals int) error {
 		select {
 		case <-p.more:
 		case err := <-p.ended:
+			p.cancel()
+			p.cancel = nil
 			return errors.Join(errors.New("the driver has ended"), err)
 		case <-ctx.Done():
 			return fmt.Errorf("%d of %d allocations were proposed: %w", n, proposals, ctx.Err())
@@ -108,8 +110,21 @@ func (p *pluginAllocator) wait(ctx context.Context, proposals int) error {
 	}
 }
 
-func (p *pluginAllocator) close() {
+// halt ends the driver's run, as a master that loses its leadership does.
+func (p *pluginAllocator) halt() error {
+	if p.cancel == nil {
+		return nil
+	}
 	p.cancel()
+	if err := <-p.ended; !errors.Is(err, context.Canceled) {
+		return fmt.Errorf("end the driver: %w", err)
+	}
+	p.cancel = nil
+	return nil
+}
+
+func (p *pluginAllocator) close() {
+	_ = p.halt()
 	if p.host != nil {
 		p.host.Stop()
 	}

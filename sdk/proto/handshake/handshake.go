@@ -31,8 +31,6 @@ const (
 const (
 	// MaxBatch is the most updates, answers, allocations or containers in a message.
 	MaxBatch = 1000
-	// MaxChunk is the most bytes in a chunk of a snapshot.
-	MaxChunk = 1 << 20
 	// MaxHandle is the most bytes in a handle's data.
 	MaxHandle = 64 << 10
 	// MaxUnanswered is the most allocations that a plugin leaves without an answer.

@@ -11,7 +11,6 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/mezzo-cluster/mezzo/sdk/allocator"
-	"github.com/mezzo-cluster/mezzo/sdk/proto/handshake"
 	allocatorv1 "github.com/mezzo-cluster/mezzo/sdk/proto/mezzo/allocator/v1"
 )
 
@@ -36,9 +35,13 @@ func OpenRun(ctx context.Context, conn grpc.ClientConnInterface, opts ...grpc.Ca
 // Context is the stream's; it ends when the stream does.
 func (h *HostStream) Context() context.Context { return h.stream.Context() }
 
+// chunkSize is the bytes in a chunk: of the 1 MiB that the contract allows, so few that the plugin decodes one while the
+// host encodes the next.
+const chunkSize = 32 << 10
+
 // SendSnapshot sends a snapshot in chunks. io.EOF says that the stream has ended: Recv says why.
 func (h *HostStream) SendSnapshot(s allocator.Snapshot) error {
-	for f := range SnapshotFrames(s, handshake.MaxChunk) {
+	for f := range SnapshotFrames(s, chunkSize) {
 		if err := h.stream.SendMsg(f); err != nil {
 			return err
 		}
