@@ -96,7 +96,7 @@ func (r Resources) Add(o Resources) (Resources, error) {
 	if len(r.items) == 0 {
 		return o, nil
 	}
-	out := make([]item, 0, max(len(r.items), len(o.items))+1)
+	out := make([]item, 0, max(len(r.items), len(o.items))) // mostly one holds the other's names
 	i, j := 0, 0
 	for i < len(r.items) && j < len(o.items) {
 		switch c := compareIdentity(&r.items[i].Resource, &o.items[j].Resource); {

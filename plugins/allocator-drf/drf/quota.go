@@ -130,7 +130,7 @@ func (q *quotas) fit(n *names, role string, r resource.Resources) (resource.Reso
 	var reason allocator.ReasonCode
 	given := make(map[int]int64)
 	for x := range r.All() {
-		if x.Kind != resource.KindScalar || !quotaScalar(&x) {
+		if x.Kind != resource.KindScalar || !quotaScalar(x) {
 			kept = append(kept, x)
 			continue
 		}
@@ -183,7 +183,7 @@ func (q *quotas) tight(n *names, role string, r resource.Resources) bool {
 // contributes tells whether the resources would give the role something that it is guaranteed.
 func (q *quotas) contributes(n *names, role string, r resource.Resources) bool {
 	for _, name := range q.guaranteed {
-		if q.wanted(role, name) > 0 && r.Filter(func(x resource.Resource) bool { return quotaScalar(&x) }).Amount(n.list[name]) > 0 {
+		if q.wanted(role, name) > 0 && r.Filter(quotaScalar).Amount(n.list[name]) > 0 {
 			return true
 		}
 	}

@@ -55,15 +55,15 @@ func (v *vector) reset() { *v = (*v)[:0] }
 
 // scalars adds the amounts of the scalar resources that count to v. Shared volumes are left out: they
 // are counted once for each agent, see node.share.
-func (v *vector) scalars(n *names, r resource.Resources, counts func(*resource.Resource) bool) {
+func (v *vector) scalars(n *names, r resource.Resources, counts func(resource.Resource) bool) {
 	for x := range r.All() {
-		if x.Kind == resource.KindScalar && !x.Shared && counts(&x) {
+		if x.Kind == resource.KindScalar && !x.Shared && counts(x) {
 			v.add(n.of(x.Name), int64(x.Scalar))
 		}
 	}
 }
 
-func anyScalar(*resource.Resource) bool { return true }
+func anyScalar(resource.Resource) bool { return true }
 
 // quotaScalar tells whether allocating the resource uses up quota: a reservation has done so already.
-func quotaScalar(x *resource.Resource) bool { return len(x.Reservations) == 0 && !x.Revocable }
+func quotaScalar(x resource.Resource) bool { return len(x.Reservations) == 0 && !x.Revocable }
