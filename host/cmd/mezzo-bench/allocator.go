@@ -45,17 +45,18 @@ uses it, and once by calling the same code in this process.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx, cancel := context.WithTimeout(cmd.Context(), 10*time.Minute)
 			defer cancel()
-			inProcess, plugin, err := compareAllocators(ctx, *bin, agents, frameworks, roles)
+			c, err := compareAllocators(ctx, *bin, agents, frameworks, roles)
 			if err != nil {
 				return err
 			}
 			return r.print([]string{
 				fmt.Sprintf("%d agents of 24 cpus, %d frameworks in %d roles; TLS between host and plugin", agents, frameworks, roles),
 			}, []figure{
-				{"plugin", "ms", plugin, "1.5 times in_process"},
-				{"in_process", "ms", inProcess, ""},
-				{"first_allocation_ratio", "", plugin.First / inProcess.First, "1.5"},
-				{"cycle_1pct_ratio", "", plugin.Cycle / inProcess.Cycle, "1.5"},
+				{"plugin", "ms", c.plugin, "1.5 times in_process"},
+				{"in_process", "ms", c.inProcess, ""},
+				{"first_allocation_ratio", "", c.plugin.First / c.inProcess.First, "1.5"},
+				{"cycle_1pct_ratio", "", c.plugin.Cycle / c.inProcess.Cycle, "1.5"},
+				{"round_trip_ms", "ms", c.roundTrip, ""},
 			})
 		},
 	}
@@ -65,21 +66,28 @@ uses it, and once by calling the same code in this process.`,
 	return cmd
 }
 
+// comparison is what compareAllocators has measured.
+type comparison struct {
+	inProcess, plugin allocatorFigures
+	// roundTrip is, in milliseconds, the least that anything costs the plugin: a call that has nothing to do.
+	roundTrip float64
+}
+
 // compareAllocators measures both ways in turn, so that what else the machine does meets them alike.
-func compareAllocators(ctx context.Context, bin string, agents, frameworks, roles int) (inProcess, plugin allocatorFigures, err error) {
+func compareAllocators(ctx context.Context, bin string, agents, frameworks, roles int) (c comparison, err error) {
 	called, err := newInProcess()
 	if err != nil {
-		return inProcess, plugin, err
+		return c, err
 	}
 	driven, err := newPluginAllocator(ctx, bin)
 	if err != nil {
-		return inProcess, plugin, err
+		return c, err
 	}
 	defer driven.close()
 	ways := []bookkeeper{called, driven}
 	all, snapshot, err := benchCluster(agents, frameworks, roles)
 	if err != nil {
-		return inProcess, plugin, err
+		return c, err
 	}
 	first, err := alternate(ways, func(int) (func(bookkeeper) error, error) {
 		for _, b := range ways {
@@ -90,16 +98,27 @@ func compareAllocators(ctx context.Context, bin string, agents, frameworks, role
 		return func(b bookkeeper) error { return b.begin(ctx, snapshot, agents) }, nil
 	})
 	if err != nil {
-		return inProcess, plugin, err
+		return c, err
 	}
 	cycle, err := alternate(ways, func(round int) (func(bookkeeper) error, error) {
 		us, err := grow(all, round)
 		return func(b bookkeeper) error { return b.update(ctx, us, len(us)) }, err
 	})
 	if err != nil {
-		return inProcess, plugin, err
+		return c, err
 	}
-	return allocatorFigures{first[0], cycle[0]}, allocatorFigures{first[1], cycle[1]}, nil
+	trip, err := alternate([]bookkeeper{driven}, func(int) (func(bookkeeper) error, error) {
+		return func(bookkeeper) error {
+			_, err := driven.driver.Explain(ctx, "nobody")
+			return err
+		}, nil
+	})
+	if err != nil {
+		return c, err
+	}
+	c.inProcess, c.plugin = allocatorFigures{first[0], cycle[0]}, allocatorFigures{first[1], cycle[1]}
+	c.roundTrip = trip[0]
+	return c, nil
 }
 
 // alternate is each way's median time, in milliseconds, of what prepare has for them in each round.
