@@ -52,6 +52,19 @@ func Check(ctx context.Context, o Options, specs []Spec) error {
 	return errors.Join(errs...)
 }
 
+// CheckOffline is Check of one plugin by what it said of itself at another time: nothing is started. What only the
+// plugin can judge stays unchecked.
+func CheckOffline(s Spec, said Description) error {
+	_, err := s.Service(said)
+	if err == nil && s.Config != nil {
+		_, err = s.Config.JSON(said.Schema)
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", s, err)
+	}
+	return nil
+}
+
 // temporary gives options whose folders are removed when done is called.
 func (o Options) temporary() (_ Options, done func(), err error) {
 	o = o.withDefaults()

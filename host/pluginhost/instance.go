@@ -47,7 +47,7 @@ func newInstance(ctx context.Context, o Options, s Spec, log *output) (_ *instan
 			i.stop(o)
 		}
 	}()
-	if i.service, err = common(s, i.description); err != nil {
+	if i.service, err = s.Service(i.description); err != nil {
 		return nil, err
 	}
 	if err := i.configure(ctx, o, s); err != nil {
@@ -109,8 +109,8 @@ func description(a *pluginv1.DescribeResponse, sha256 string) (Description, erro
 	return d, nil
 }
 
-// common is the newest service of the kind that both sides know.
-func common(s Spec, d Description) (string, error) {
+// Service is the newest service of the kind that this host and what describes itself so both know.
+func (s Spec) Service(d Description) (string, error) {
 	known, ok := services[s.Kind]
 	if !ok {
 		return "", fmt.Errorf("%q is not a kind of plugin", s.Kind)
