@@ -21,15 +21,16 @@ func PluginSpecs(s *config.Settings) ([]pluginhost.Spec, error) {
 	return pluginSpecs(s, dir, config.Kinds()...)
 }
 
-// Validate starts each of a configuration's plugins by itself, has it judge its config block, and ends it. It returns how
-// many there are. Only plugins with a checksum are started, as by the daemons, unless `mezzo local` is to run it.
-func Validate(ctx context.Context, s *config.Settings) (checked int, err error) {
+// Validate starts each of a configuration's plugins by itself, has it judge its config block, and ends it. It returns what
+// they warn of, and how many there are. Only plugins with a checksum are started, as by the daemons, unless `mezzo local` is to run it.
+func Validate(ctx context.Context, s *config.Settings) (warnings []string, checked int, err error) {
 	specs, err := PluginSpecs(s)
 	if err != nil {
-		return 0, err
+		return nil, 0, err
 	}
 	local := s.Master != nil && s.Agent != nil
-	return len(specs), pluginhost.Check(ctx, pluginhost.Options{RequireChecksum: !local}, specs)
+	warnings, err = pluginhost.Check(ctx, pluginhost.Options{RequireChecksum: !local}, specs)
+	return warnings, len(specs), err
 }
 
 // ValidateOffline checks the plugins' config blocks by what the lock file keeps of the plugins, which need not be there.

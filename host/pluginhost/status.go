@@ -26,6 +26,8 @@ type Status struct {
 	Restarts int       `json:"restarts"`
 	// Error is why there is no process, or why the last one ended.
 	Error string `json:"error,omitempty"`
+	// Warnings are what the plugin says about the configuration that it works with, each at its place in the file.
+	Warnings []string `json:"warnings,omitempty"`
 	// FailedSince is set while it keeps failing.
 	FailedSince time.Time `json:"failed_since,omitzero"`
 	RPCs        []RPC     `json:"rpcs"`
@@ -72,6 +74,7 @@ func (p *Plugin) Status() Status {
 	}
 	if i := p.current; i != nil {
 		s.Version, s.SHA256 = i.description.Version, i.description.SHA256
+		s.Warnings = i.warnings
 		s.PID, s.Started = i.process.Load().PID(), i.started
 	}
 	p.mu.Unlock()

@@ -16,7 +16,7 @@ func newConfig(o *options) *cobra.Command {
 		Use: "validate FILE", Short: "Check a configuration without starting it", Args: args(cobra.ExactArgs(1)),
 		Long: `Reads a configuration file, or all *.hcl files of a folder, and checks everything that can be checked without
 starting a daemon: syntax, names, types, values; then each plugin is started by itself, says what its config block may
-hold, and judges it (that policies compile, say). Every mistake is shown at its line. Only plugins with a checksum, in
+hold, and judges it (that policies compile, say). Every mistake is shown at its line, and so are warnings, which are no mistakes. Only plugins with a checksum, in
 their block or in the lock file, are started, unless the file has both a master and an agent, for mezzo local.
 
 With --offline nothing is started, and the plugins need not be on this machine: config blocks are checked against what
@@ -27,21 +27,23 @@ the lock file keeps of the plugins. What only a plugin can judge stays unchecked
 			if err != nil {
 				return err
 			}
-			for _, w := range settings.Warnings {
-				fmt.Fprintln(cmd.ErrOrStderr(), "warning:", w)
-			}
-			checked := 0
+			warnings, checked := settings.Warnings, 0
 			if offline {
 				checked, err = daemon.ValidateOffline(settings)
 			} else {
-				checked, err = daemon.Validate(cmd.Context(), settings)
+				var more []string
+				more, checked, err = daemon.Validate(cmd.Context(), settings)
+				warnings = append(warnings, more...)
+			}
+			for _, w := range warnings {
+				fmt.Fprintln(cmd.ErrOrStderr(), "warning:", w)
 			}
 			if err != nil {
 				return err
 			}
 			return o.print(cmd.OutOrStdout(), rows{
 				header: []string{"file", "state", "plugins checked"}, cells: [][]string{{a[0], "valid", fmt.Sprint(checked)}},
-				value: map[string]any{"file": a[0], "valid": true, "plugins_checked": checked},
+				value: map[string]any{"file": a[0], "valid": true, "plugins_checked": checked, "warnings": append([]string{}, warnings...)},
 			})
 		},
 	}
