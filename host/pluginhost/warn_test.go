@@ -49,3 +49,36 @@ func TestWarningsAreBounded(t *testing.T) {
 		}
 	}
 }
+
+// What a process that works says it cannot do is told until it can, or another process is in its place.
+func TestReport(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	s := spec(t, "authorizer", "good")
+	p := f.start(s)
+	const said = "2 errors:\nx.rego:2: bad\n\tallow if {\n\t         ^\nx.rego:9: worse\n"
+	reported := func(want ...string) {
+		t.Helper()
+		if got := f.Problems(); !slices.Equal(got, want) {
+			t.Errorf("problems: %q, want %q", got, want)
+		}
+	}
+	p.Report(said)
+	reported(`authorizer "test": 2 errors: x.rego:2: bad; x.rego:9: worse`)
+	if got := p.Status(); got.Problem != said || got.State != "ready" {
+		t.Errorf("status: %+v", got)
+	}
+	p.Report("")
+	reported()
+	p.Report(said)
+	if err := f.Reload(t.Context(), s); err != nil {
+		t.Fatal(err)
+	}
+	reported()
+	p.Report(said)
+	f.Stop()
+	p.Report("too late")
+	if got := p.Status().Problem; got != "" {
+		t.Errorf("of a process that is gone: %q", got)
+	}
+}

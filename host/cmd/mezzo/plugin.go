@@ -68,6 +68,9 @@ func problem(p pluginhost.Status) string {
 		return p.Error
 	}
 	var lines []string
+	if p.Problem != "" {
+		lines = append(lines, p.Problem)
+	}
 	for _, w := range p.Warnings {
 		lines = append(lines, "warning: "+firstLine(w))
 	}
