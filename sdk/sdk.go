@@ -16,6 +16,25 @@ type Host struct {
 	Instance string
 	// DataDir is a folder of the plugin's own, kept over restarts. Absolute.
 	DataDir string
+	// Warned takes what Warn is called with. Package serve sets it; a test of New may, to see the warnings.
+	Warned func(error)
+}
+
+// Warn says that the plugin takes a configuration and that the operator should know something about it: a value that is
+// deprecated, a rule that never applies. The path is as in ConfigError, and may be empty for the configuration as a whole.
+// It is for New: the host shows the warning at the value's place in the operator's file, when the configuration is
+// checked and when the plugin is started or reloaded, and starts the plugin. What is said later goes to the log alone. It
+// is safe for concurrent use.
+func (h Host) Warn(err error, path ...any) {
+	if len(path) > 0 {
+		err = ConfigError(err, path...)
+	}
+	switch {
+	case h.Warned != nil:
+		h.Warned(err)
+	case h.Logger != nil:
+		h.Logger.Warn("warning about the configuration", "warning", err.Error())
+	}
 }
 
 // Bytes is an amount of bytes in a plugin's configuration. Operators write it as "64MiB" or as a number.

@@ -1,46 +1,29 @@
 package sdk_test
 
 import (
-	"context"
+	"bytes"
 	"errors"
-	"fmt"
+	"log/slog"
+	"strings"
 	"testing"
 
 	"github.com/mezzo-cluster/mezzo/sdk"
 )
 
-func TestCodeOf(t *testing.T) {
+func TestWarn(t *testing.T) {
 	t.Parallel()
-	for _, c := range []struct {
-		err   error
-		want  sdk.Code
-		final bool
-	}{
-		{nil, sdk.Unknown, true},
-		{errors.New("x"), sdk.Unknown, true},
-		{sdk.Errorf(sdk.NotFound, "x"), sdk.NotFound, true},
-		{fmt.Errorf("y: %w", sdk.Errorf(sdk.Aborted, "x")), sdk.Aborted, false},
-		{sdk.Errorf(sdk.Unavailable, "y: %w", sdk.Errorf(sdk.NotFound, "x")), sdk.Unavailable, false},
-		{fmt.Errorf("y: %w", context.DeadlineExceeded), sdk.DeadlineExceeded, false},
-		{context.Canceled, sdk.Aborted, false},
-	} {
-		if got := sdk.CodeOf(c.err); got != c.want || got.Final() != c.final {
-			t.Errorf("%v: %s", c.err, got)
-		}
+	sdk.Host{}.Warn(errors.New("nobody hears it"), "rule", 2)
+	var log bytes.Buffer
+	sdk.Host{Logger: slog.New(slog.NewTextHandler(&log, nil))}.Warn(errors.New("old"), "rule", 2, "match")
+	if !strings.Contains(log.String(), `level=WARN`) || !strings.Contains(log.String(), "rule[2].match: old") {
+		t.Errorf("logged: %s", &log)
 	}
-	if sdk.Code(99).String() != "unknown" {
-		t.Errorf("%s", sdk.Code(99))
-	}
-}
-
-func TestConfigError(t *testing.T) {
-	t.Parallel()
-	cause := errors.New("is bad")
-	err := sdk.ConfigError(cause, "rules", 2, "match")
-	if err.Error() != "rules[2].match: is bad" || !errors.Is(err, cause) {
-		t.Errorf("%v", err)
-	}
-	if got := sdk.ConfigError(cause).Error(); got != "is bad" {
-		t.Errorf("%s", got)
+	var got []error
+	h := sdk.Host{Warned: func(err error) { got = append(got, err) }}
+	h.Warn(errors.New("old"), "mode")
+	h.Warn(sdk.ConfigError(errors.New("older"), "path"))
+	var first, second *sdk.ConfigProblem
+	if len(got) != 2 || !errors.As(got[0], &first) || !errors.As(got[1], &second) || first.Path[0] != "mode" || second.Path[0] != "path" {
+		t.Errorf("warned of %v", got)
 	}
 }

@@ -10,21 +10,24 @@ import (
 // GetJSON reads a JSON endpoint of the daemon at an address (host:port), or of the leading master when the address
 // is empty, into v.
 func (c *Client) GetJSON(ctx context.Context, address, path string, v any) error {
-	data, err := c.ask(ctx, address, request{method: http.MethodGet, path: path})
+	return c.askJSON(ctx, address, request{method: http.MethodGet, path: path}, v)
+}
+
+// PostJSON makes a request that changes something at the daemon at an address, or at the leading master when the
+// address is empty, and reads the answer into v.
+func (c *Client) PostJSON(ctx context.Context, address, path string, v any) error {
+	return c.askJSON(ctx, address, request{method: http.MethodPost, path: path}, v)
+}
+
+func (c *Client) askJSON(ctx context.Context, address string, req request, v any) error {
+	data, err := c.ask(ctx, address, req)
 	if err != nil {
 		return err
 	}
 	if err := json.Unmarshal(data, v); err != nil {
-		return fmt.Errorf("read answer to %s: %w", path, err)
+		return fmt.Errorf("read answer to %s: %w", req.path, err)
 	}
 	return nil
-}
-
-// Post makes a request that changes something at the daemon at an address, or at the leading master when the
-// address is empty.
-func (c *Client) Post(ctx context.Context, address, path string) error {
-	_, err := c.ask(ctx, address, request{method: http.MethodPost, path: path})
-	return err
 }
 
 func (c *Client) ask(ctx context.Context, address string, req request) ([]byte, error) {

@@ -15,6 +15,18 @@ import (
 // when the configuration is wrong, and something else when it cannot be read. Checksums that plugin blocks do not give
 // come from the lock file beside it, see [Lock].
 func Load(path string) (*Settings, error) {
+	s, err := LoadUnlocked(path)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.pin(path); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// LoadUnlocked is Load without the lock file: for writing it anew.
+func LoadUnlocked(path string) (*Settings, error) {
 	files, err := filesAt(path)
 	if err != nil {
 		return nil, err
@@ -31,7 +43,7 @@ func Load(path string) (*Settings, error) {
 	if err := newError(r.diags, r.sources); err != nil {
 		return nil, err
 	}
-	return r.settings, r.settings.applyLock(path)
+	return r.settings, nil
 }
 
 func filesAt(path string) ([]string, error) {

@@ -29,6 +29,8 @@ type Plugin struct {
 	TLS string
 
 	config pluginConfig
+	// at is where the block stands, sha256At its checksum, if it has one.
+	at, sha256At hcl.Range
 }
 
 // pluginConfig is a plugin's config block, unread, with what is needed to read and to report.
@@ -81,10 +83,13 @@ func (p *Plugin) checkEnv() error {
 }
 
 func (r *reader) plugin(block *hcl.Block, eval *hcl.EvalContext) hcl.Diagnostics {
-	p := Plugin{Kind: block.Labels[0], Name: block.Labels[1], TLS: "auto"}
+	p := Plugin{Kind: block.Labels[0], Name: block.Labels[1], TLS: "auto", at: block.DefRange}
 	diags := r.checkLabels(p, block)
 	content, bad := decode(block.Body, eval, p.fields(), hcl.BlockHeaderSchema{Type: "config"})
 	diags = append(diags, bad...)
+	if sum, ok := content.Attributes["sha256"]; ok {
+		p.sha256At = sum.Expr.Range()
+	}
 	p.config = pluginConfig{at: block.DefRange, eval: eval, sources: r.sources}
 	for i, inner := range content.Blocks {
 		if i > 0 {

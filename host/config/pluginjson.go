@@ -16,16 +16,21 @@ func (p Plugin) JSON(schema *pluginv1.Block) ([]byte, error) {
 	if err := CheckSchema(schema); err != nil {
 		return nil, fmt.Errorf("%s gives a wrong schema: %w", p, err)
 	}
+	d, out := p.decode(schema)
+	if err := newMaskedError(d.diags, p.config.sources, d.sensitive); err != nil {
+		return nil, err
+	}
+	return json.Marshal(out)
+}
+
+// decode reads the config block as far as it fits the schema.
+func (p Plugin) decode(schema *pluginv1.Block) (*blockDecoder, map[string]any) {
 	d := &blockDecoder{eval: p.config.eval}
 	body := p.config.body
 	if body == nil {
 		body = hcl.EmptyBody()
 	}
-	out := d.block(body, schema, p.config.at)
-	if err := newMaskedError(d.diags, p.config.sources, d.sensitive); err != nil {
-		return nil, err
-	}
-	return json.Marshal(out)
+	return d, d.block(body, schema, p.config.at)
 }
 
 // blockDecoder gathers what is wrong with a config block, and where it holds secrets.
@@ -144,19 +149,22 @@ func (d *blockDecoder) checkCount(t *pluginv1.BlockType, blocks hcl.Blocks, at h
 	}
 }
 
-// Explain shows what the plugin says about its configuration at the place that it means. It returns nil
-// when there is no error among it.
-func (p Plugin) Explain(diagnostics []*pluginv1.Diagnostic) error {
+// Explain shows what the plugin says about its configuration at the place that it means. A warning is a text like that
+// of an error; the error is nil when there is none among it. Of what the schema says is a secret no source is shown.
+func (p Plugin) Explain(schema *pluginv1.Block, diagnostics []*pluginv1.Diagnostic) (warnings []string, err error) {
+	secret, _ := p.decode(schema)
 	var diags hcl.Diagnostics
 	for _, d := range diagnostics {
-		if d.GetSeverity() == pluginv1.Severity_SEVERITY_WARNING {
-			continue
-		}
 		detail := d.GetDetail()
 		if detail == "" {
 			detail = fmt.Sprintf("so says the plugin %s", p)
 		}
-		diags = append(diags, mistake(p.locate(d.GetPath()), d.GetSummary(), "%s", detail))
+		said := mistake(p.locate(d.GetPath()), d.GetSummary(), "%s", detail)
+		if d.GetSeverity() == pluginv1.Severity_SEVERITY_WARNING {
+			warnings = append(warnings, newMaskedError(hcl.Diagnostics{said}, p.config.sources, secret.sensitive).Error())
+			continue
+		}
+		diags = append(diags, said)
 	}
-	return newError(diags, p.config.sources)
+	return warnings, newMaskedError(diags, p.config.sources, secret.sensitive)
 }

@@ -194,18 +194,39 @@ func TestExplain(t *testing.T) {
 		":21:3:":  {attr("labelled"), label("z")},
 		":22:12:": {attr("labelled"), label("z"), attr("name")},
 	} {
-		err := p.Explain([]*pluginv1.Diagnostic{{Severity: pluginv1.Severity_SEVERITY_ERROR, Path: path, Summary: "No good", Detail: "for a reason"}})
+		_, err := p.Explain(everything(), []*pluginv1.Diagnostic{{Severity: pluginv1.Severity_SEVERITY_ERROR, Path: path, Summary: "No good", Detail: "for a reason"}})
 		if err == nil || !strings.Contains(err.Error(), "good.hcl"+place+" No good: for a reason\n") {
 			t.Errorf("%v: got %v, want it at %s", path, err, place)
 		}
 	}
 	// As far as the path leads.
-	err := p.Explain([]*pluginv1.Diagnostic{{Path: []*pluginv1.Step{attr("list"), index(9)}, Summary: "No good"}})
+	_, err := p.Explain(everything(), []*pluginv1.Diagnostic{{Path: []*pluginv1.Step{attr("list"), index(9)}, Summary: "No good"}})
 	if err == nil || !strings.Contains(err.Error(), ":8:10: No good") {
 		t.Errorf("got %v", err)
 	}
-	if err := p.Explain([]*pluginv1.Diagnostic{{Severity: pluginv1.Severity_SEVERITY_WARNING, Summary: "hm"}}); err != nil {
-		t.Errorf("a warning is an error: %v", err)
+}
+
+// A warning is shown as an error is, and is none. What is secret is shown in neither.
+func TestExplainWarnings(t *testing.T) {
+	t.Parallel()
+	p := plugin(t, "config {\n  text   = \"a\"\n  secret = \"12345\"\n}")
+	at := func(severity pluginv1.Severity, name, summary string) *pluginv1.Diagnostic {
+		return &pluginv1.Diagnostic{Severity: severity, Path: []*pluginv1.Step{{Step: &pluginv1.Step_Attribute{Attribute: name}}}, Summary: summary}
+	}
+	const warning, wrong = pluginv1.Severity_SEVERITY_WARNING, pluginv1.Severity_SEVERITY_ERROR
+	warnings, err := p.Explain(everything(), []*pluginv1.Diagnostic{at(warning, "text", "Hm"), at(warning, "secret", "Short")})
+	if err != nil || len(warnings) != 2 {
+		t.Fatalf("%q, %v", warnings, err)
+	}
+	if !strings.Contains(warnings[0], "good.hcl:7:12: Hm: so says the plugin isolator \"p\"\n   7 |   text   = \"a\"\n     |            ^^^") {
+		t.Errorf("got %q", warnings[0])
+	}
+	if !strings.Contains(warnings[1], "good.hcl:8:12: Short") || strings.Contains(warnings[1], "12345") {
+		t.Errorf("got %q", warnings[1])
+	}
+	warnings, err = p.Explain(everything(), []*pluginv1.Diagnostic{at(warning, "text", "Hm"), at(wrong, "secret", "Too short")})
+	if err == nil || len(warnings) != 1 || !strings.Contains(err.Error(), "good.hcl:8:12: Too short") || strings.Contains(err.Error(), "12345") || strings.Contains(err.Error(), "Hm") {
+		t.Errorf("%q, %v", warnings, err)
 	}
 }
 

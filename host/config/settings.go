@@ -16,6 +16,10 @@ type Settings struct {
 	Log     Log
 	// Warnings are to be logged at every start, such as a listener open to the network by `insecure`.
 	Warnings []string
+
+	// lock is empty when there is no lock file; lockFile is where it would be, lockCommand what writes it.
+	lock                  Lock
+	lockFile, lockCommand string
 }
 
 // Of returns the plugins of one kind, in file order.

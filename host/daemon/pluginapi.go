@@ -45,12 +45,13 @@ func (p *pluginAPI) list(w http.ResponseWriter, r *http.Request, who access.Prin
 }
 
 // reload reads the configuration again and replaces the process of the plugin that the query names by kind and
-// name.
+// name. It answers with how the plugin is now: a pluginhost.Status.
 func (p *pluginAPI) reload(w http.ResponseWriter, r *http.Request, who access.Principal) error {
 	kind, name := r.URL.Query().Get("kind"), r.URL.Query().Get("name")
 	revision, err := p.check(r, who)
+	var now pluginhost.Status
 	if err == nil {
-		err = p.reloadNamed(r.Context(), kind, name)
+		now, err = p.reloadNamed(r.Context(), kind, name)
 	}
 	entry := access.Entry{Principal: who, Address: r.RemoteAddr, Action: "RELOAD_PLUGIN", Object: kind + " " + name, Revision: revision}
 	if err != nil {
@@ -60,26 +61,30 @@ func (p *pluginAPI) reload(w http.ResponseWriter, r *http.Request, who access.Pr
 	if err != nil {
 		return err
 	}
-	endpoint.Empty(w, http.StatusOK)
-	return nil
+	w.Header().Set("Content-Type", "application/json")
+	return json.NewEncoder(w).Encode(now)
 }
 
-func (p *pluginAPI) reloadNamed(ctx context.Context, kind, name string) error {
+func (p *pluginAPI) reloadNamed(ctx context.Context, kind, name string) (now pluginhost.Status, err error) {
 	settings, err := config.Load(p.options.Path)
 	if err != nil {
-		return endpoint.Errorf(http.StatusConflict, "the plugin goes on as it is: %v", err)
+		return now, endpoint.Errorf(http.StatusConflict, "the plugin goes on as it is: %v", err)
 	}
 	specs, err := pluginSpecs(settings, p.dir, kind)
 	if err != nil {
-		return err
+		return now, err
 	}
 	for _, s := range specs {
 		if s.Name == name {
 			if err := p.host.Reload(ctx, s); err != nil {
-				return endpoint.Errorf(http.StatusConflict, "the plugin goes on as it is: %v", err)
+				return now, endpoint.Errorf(http.StatusConflict, "the plugin goes on as it is: %v", err)
 			}
-			return nil
+			reloaded, err := p.host.Plugin(kind, name)
+			if err != nil {
+				return now, err
+			}
+			return reloaded.Status(), nil
 		}
 	}
-	return endpoint.Errorf(http.StatusNotFound, "%s has no plugin %q %q", p.options.Path, kind, name)
+	return now, endpoint.Errorf(http.StatusNotFound, "%s has no plugin %q %q", p.options.Path, kind, name)
 }

@@ -36,15 +36,3 @@ var (
 	masterKinds = []string{"allocator", "authorizer"}
 	agentKinds  = []string{"authorizer", "isolator"}
 )
-
-// PluginSpecs returns all of a configuration's plugins, as `mezzo config validate` checks them.
-func PluginSpecs(s *config.Settings) ([]pluginhost.Spec, error) {
-	dir := ""
-	switch {
-	case s.Master != nil:
-		dir = s.Master.PluginDir
-	case s.Agent != nil:
-		dir = s.Agent.PluginDir
-	}
-	return pluginSpecs(s, dir, config.Kinds()...)
-}

@@ -98,8 +98,15 @@ type config string
 
 func (c config) JSON(*pluginv1.Block) ([]byte, error) { return []byte(c), nil }
 
-func (c config) Explain(diagnostics []*pluginv1.Diagnostic) error {
-	return fmt.Errorf("explained: %s", diagnostics[0].GetSummary())
+func (c config) Explain(_ *pluginv1.Block, diagnostics []*pluginv1.Diagnostic) (warnings []string, err error) {
+	for _, d := range diagnostics {
+		if d.GetSeverity() == pluginv1.Severity_SEVERITY_WARNING {
+			warnings = append(warnings, "explained: "+d.GetSummary())
+		} else {
+			err = fmt.Errorf("explained: %s", d.GetSummary())
+		}
+	}
+	return warnings, err
 }
 
 func spec(t *testing.T, kind, mode string) Spec {

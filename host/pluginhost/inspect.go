@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"sync"
 )
 
@@ -28,14 +29,14 @@ func Inspect(ctx context.Context, o Options, s Spec) (_ *Description, err error)
 }
 
 // Check starts each plugin, has it judge its configuration, and ends it. It returns everything that is
-// wrong. Nothing else is started, and nothing stays.
-func Check(ctx context.Context, o Options, specs []Spec) error {
+// wrong, and what the plugins warn of. Nothing else is started, and nothing stays.
+func Check(ctx context.Context, o Options, specs []Spec) (warnings []string, err error) {
 	o, done, err := o.temporary()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer done()
-	errs := make([]error, len(specs))
+	errs, warned := make([]error, len(specs)), make([][]string, len(specs))
 	var checked sync.WaitGroup
 	for n, s := range specs {
 		checked.Go(func() {
@@ -44,12 +45,28 @@ func Check(ctx context.Context, o Options, specs []Spec) error {
 				errs[n] = fmt.Errorf("%s: %w", s, err)
 				return
 			}
+			for _, w := range i.warnings {
+				warned[n] = append(warned[n], s.String()+": "+w)
+			}
 			i.endStreams()
 			i.stop(o)
 		})
 	}
 	checked.Wait()
-	return errors.Join(errs...)
+	return slices.Concat(warned...), errors.Join(errs...)
+}
+
+// CheckOffline is Check of one plugin by what it said of itself at another time: nothing is started. What only the
+// plugin can judge stays unchecked.
+func CheckOffline(s Spec, said Description) error {
+	_, err := s.Service(said)
+	if err == nil && s.Config != nil {
+		_, err = s.Config.JSON(said.Schema)
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", s, err)
+	}
+	return nil
 }
 
 // temporary gives options whose folders are removed when done is called.

@@ -23,6 +23,7 @@ type instance struct {
 	description Description
 	service     string // the newest service that both sides know
 	started     time.Time
+	warnings    []string // what the plugin says about the configuration, which it has taken
 
 	// streams ends when calls that stay open are to end: the process is gone or replaced.
 	streams    context.Context
@@ -47,7 +48,7 @@ func newInstance(ctx context.Context, o Options, s Spec, log *output) (_ *instan
 			i.stop(o)
 		}
 	}()
-	if i.service, err = common(s, i.description); err != nil {
+	if i.service, err = s.Service(i.description); err != nil {
 		return nil, err
 	}
 	if err := i.configure(ctx, o, s); err != nil {
@@ -109,8 +110,8 @@ func description(a *pluginv1.DescribeResponse, sha256 string) (Description, erro
 	return d, nil
 }
 
-// common is the newest service of the kind that both sides know.
-func common(s Spec, d Description) (string, error) {
+// Service is the newest service of the kind that this host and what describes itself so both know.
+func (s Spec) Service(d Description) (string, error) {
 	known, ok := services[s.Kind]
 	if !ok {
 		return "", fmt.Errorf("%q is not a kind of plugin", s.Kind)
@@ -153,15 +154,28 @@ func (i *instance) configure(ctx context.Context, o Options, s Spec) error {
 	if err != nil {
 		return fmt.Errorf("configure %s: %w%s", s.Binary, plain(err), i.output.said())
 	}
-	return explain(i.output, s, answer.GetDiagnostics())
+	i.warnings, err = explain(s, i.description.Schema, answer.GetDiagnostics())
+	for _, w := range i.warnings {
+		i.output.logger.Warn("the plugin warns about its configuration", "warning", w)
+	}
+	return err
 }
 
-// maxDiagnostics bounds what a plugin may have to say about its configuration.
-const maxDiagnostics = 100
+// maxDiagnostics bounds what a plugin may have to say about its configuration, maxDiagnostic each text of it in bytes.
+const (
+	maxDiagnostics = 100
+	maxDiagnostic  = 16 << 10
+)
 
-func explain(log *output, s Spec, diagnostics []*pluginv1.Diagnostic) error {
+func explain(s Spec, schema *pluginv1.Block, diagnostics []*pluginv1.Diagnostic) (warnings []string, err error) {
 	if len(diagnostics) > maxDiagnostics {
 		diagnostics = diagnostics[:maxDiagnostics]
+	}
+	for _, d := range diagnostics {
+		d.Summary, d.Detail = cut(d.GetSummary()), cut(d.GetDetail())
+	}
+	if s.Config != nil && len(diagnostics) > 0 {
+		return s.Config.Explain(schema, diagnostics)
 	}
 	var wrong []string
 	for _, d := range diagnostics {
@@ -170,20 +184,22 @@ func explain(log *output, s Spec, diagnostics []*pluginv1.Diagnostic) error {
 			text += ": " + d.GetDetail()
 		}
 		if d.GetSeverity() == pluginv1.Severity_SEVERITY_WARNING {
-			log.logger.Warn("the plugin warns about its configuration", "warning", text)
-			continue
-		}
-		wrong = append(wrong, text)
-	}
-	if len(wrong) == 0 {
-		return nil
-	}
-	if s.Config != nil {
-		if err := s.Config.Explain(diagnostics); err != nil {
-			return err
+			warnings = append(warnings, text)
+		} else {
+			wrong = append(wrong, text)
 		}
 	}
-	return fmt.Errorf("the configuration: %s", strings.Join(wrong, "; "))
+	if len(wrong) > 0 {
+		err = fmt.Errorf("the configuration: %s", strings.Join(wrong, "; "))
+	}
+	return warnings, err
+}
+
+func cut(text string) string {
+	if len(text) <= maxDiagnostic {
+		return text
+	}
+	return strings.ToValidUTF8(text[:maxDiagnostic], "") + "..."
 }
 
 // dataDir makes the folder in which the plugin may keep things.

@@ -43,7 +43,8 @@ func launch(ctx context.Context, o Options, s Spec, log *output) (_ *link, err e
 		}
 	}()
 	if s.SHA256 == "" && o.RequireChecksum {
-		return nil, fmt.Errorf("no sha256 is configured for %s, and plugins are only started with one; sha256sum %s prints it", s.Binary, s.Binary)
+		return nil, fmt.Errorf("no sha256 is configured for %s, and plugins are only started with one: `mezzo plugin lock FILE` pins all of a "+
+			"configuration's, and sha256sum %s prints it", s.Binary, s.Binary)
 	}
 	// Each start opens and hashes anew: a replaced file must not run under an old checksum.
 	binary, err := process.OpenBinary(s.Binary, s.SHA256)

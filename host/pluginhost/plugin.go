@@ -29,6 +29,7 @@ type Plugin struct {
 	current *instance    // nil while there is none
 	said    *Description // by the present process, or the last one
 	lastErr error        // why the last process ended or did not start
+	problem string       // what the present process cannot do, though it works
 	onStart RecoverFunc
 	alarm   time.Time // since when it is failed
 	nextTry time.Time // when it is started again
@@ -83,6 +84,16 @@ func (p *Plugin) OnStart(f RecoverFunc) {
 	p.onStart = f
 }
 
+// Report notes what a plugin that works says it cannot do, such as take a changed policy; empty when there is nothing any
+// more. Health reports and lists show it, until the process is another one.
+func (p *Plugin) Report(problem string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.current != nil {
+		p.problem = problem
+	}
+}
+
 // start makes the first or the next process. The machine must be in the state Starting.
 func (p *Plugin) start(ctx context.Context) error {
 	spec := p.Spec()
@@ -120,7 +131,7 @@ func (p *Plugin) recovered(ctx context.Context, i *instance) error {
 // install makes a configured process the one that is called.
 func (p *Plugin) install(i *instance, event supervise.Event) {
 	p.mu.Lock()
-	p.current, p.said, p.lastErr, p.alarm = i, &i.description, nil, time.Time{}
+	p.current, p.said, p.lastErr, p.problem, p.alarm = i, &i.description, nil, "", time.Time{}
 	p.machine.Step(time.Now(), event)
 	p.mu.Unlock()
 	p.route.set(i)
@@ -136,7 +147,7 @@ func (p *Plugin) install(i *instance, event supervise.Event) {
 // ended notes that there is no process now, and says what to do.
 func (p *Plugin) ended(err error) supervise.Action {
 	p.mu.Lock()
-	p.current, p.lastErr = nil, err
+	p.current, p.lastErr, p.problem = nil, err, ""
 	action := p.machine.Step(time.Now(), supervise.Ended)
 	if action.Alarm {
 		p.alarm = time.Now()

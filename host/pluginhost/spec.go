@@ -12,9 +12,9 @@ import (
 type Config interface {
 	// JSON checks it against what the plugin says it accepts, and gives the JSON to send.
 	JSON(schema *pluginv1.Block) ([]byte, error)
-	// Explain turns what the plugin has to say about the configuration into an error that shows it at its
-	// place. It returns nil when there is no error among it.
-	Explain(diagnostics []*pluginv1.Diagnostic) error
+	// Explain turns what the plugin has to say about the configuration, whose schema it gave, into an error and
+	// warnings that show it at its place. The error is nil when there is none among it.
+	Explain(schema *pluginv1.Block, diagnostics []*pluginv1.Diagnostic) (warnings []string, err error)
 }
 
 // Spec is a plugin that is to run.

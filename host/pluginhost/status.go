@@ -26,6 +26,10 @@ type Status struct {
 	Restarts int       `json:"restarts"`
 	// Error is why there is no process, or why the last one ended.
 	Error string `json:"error,omitempty"`
+	// Problem is what the present process cannot do, though it works.
+	Problem string `json:"problem,omitempty"`
+	// Warnings are what the plugin says about the configuration that it works with, each at its place in the file.
+	Warnings []string `json:"warnings,omitempty"`
 	// FailedSince is set while it keeps failing.
 	FailedSince time.Time `json:"failed_since,omitzero"`
 	RPCs        []RPC     `json:"rpcs"`
@@ -43,20 +47,36 @@ func (h *Host) List() []Status {
 	return out
 }
 
-// Problems says, for each plugin that is not ready, why, as health reports show it.
+// Problems says, for each plugin that is not ready or has a problem, why, in a line as health reports show it.
 func (h *Host) Problems() []string {
 	var problems []string
 	for _, s := range h.List() {
-		if s.State == supervise.Ready {
+		text := fmt.Sprintf("%s %q", s.Kind, s.Name)
+		switch {
+		case s.State != supervise.Ready && s.Error != "":
+			text += " is " + strings.ReplaceAll(string(s.State), "_", " ") + ": " + oneLine(s.Error)
+		case s.State != supervise.Ready:
+			text += " is " + strings.ReplaceAll(string(s.State), "_", " ")
+		case s.Problem != "":
+			text += ": " + oneLine(s.Problem)
+		default:
 			continue
-		}
-		text := fmt.Sprintf("%s %q is %s", s.Kind, s.Name, strings.ReplaceAll(string(s.State), "_", " "))
-		if s.Error != "" {
-			text += ": " + s.Error
 		}
 		problems = append(problems, text)
 	}
 	return problems
+}
+
+// oneLine puts the lines of a text into one. Those that are indented show sources, of configurations and policies, which
+// are not for everybody who may ask for the health.
+func oneLine(text string) string {
+	var lines []string
+	for line := range strings.Lines(text) {
+		if line = strings.TrimRight(line, " \r\n"); line != "" && line[0] != ' ' && line[0] != '\t' {
+			lines = append(lines, line)
+		}
+	}
+	return strings.ReplaceAll(strings.Join(lines, "; "), ":; ", ": ")
 }
 
 // Status tells how the plugin is.
@@ -65,13 +85,14 @@ func (p *Plugin) Status() Status {
 	p.mu.Lock()
 	s := Status{
 		Kind: p.spec.Kind, Name: p.spec.Name, Binary: p.spec.Binary, State: p.machine.State(), Restarts: p.machine.Restarts(),
-		FailedSince: p.alarm, RPCs: rpcs, Bugs: bugs,
+		Problem: p.problem, FailedSince: p.alarm, RPCs: rpcs, Bugs: bugs,
 	}
 	if p.lastErr != nil {
 		s.Error = p.lastErr.Error()
 	}
 	if i := p.current; i != nil {
 		s.Version, s.SHA256 = i.description.Version, i.description.SHA256
+		s.Warnings = i.warnings
 		s.PID, s.Started = i.process.Load().PID(), i.started
 	}
 	p.mu.Unlock()

@@ -97,7 +97,7 @@ func (p *Plugin) checkHealth(ctx context.Context, i *instance, missed int) int {
 func (p *Plugin) halt() {
 	p.mu.Lock()
 	current := p.current
-	p.current, p.lastErr = nil, errStopped
+	p.current, p.lastErr, p.problem = nil, errStopped, ""
 	p.machine.Step(time.Now(), supervise.Stop)
 	p.mu.Unlock()
 	p.route.set(nil)

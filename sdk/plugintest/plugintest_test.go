@@ -58,7 +58,7 @@ func TestGood(t *testing.T) {
 		t.Run(kind, func(t *testing.T) {
 			t.Parallel()
 			plugintest.Test(t, plugintest.Options{
-				Kind: kind, Binary: as(t, kind, "good"), Config: `{"marker":"kit"}`,
+				Kind: kind, Binary: as(t, kind, "good"), Config: `{"marker":"kit","level":"9"}`,
 				BadConfigs: []string{`{"path":"/nowhere"}`, `{"rule":[{"name":"bad"}]}`}, Timeout: 20 * time.Second,
 			})
 		})
@@ -81,6 +81,7 @@ func TestBad(t *testing.T) {
 		"early":      {"start and handshake", "the moon is in the wrong phase"},
 		"elsewhere":  {"start and handshake", "/run/elsewhere.sock"},
 		"protocol":   {"start and handshake", "should be 1|1"},
+		"mumbles":    {"configure", "warns about the configuration without a word"},
 	} {
 		for _, kind := range kinds {
 			t.Run(kind+"/"+mode, func(t *testing.T) {

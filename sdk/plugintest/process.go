@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -192,8 +193,24 @@ func (p *plugin) tryConfigure(config, dataDir string) error {
 		if d.GetSeverity() != pluginv1.Severity_SEVERITY_WARNING {
 			return &refused{d}
 		}
+		p.checkWarning(d)
 	}
 	return nil
+}
+
+// checkWarning notes a warning that nobody can make use of.
+func (p *plugin) checkWarning(d *pluginv1.Diagnostic) {
+	if d.GetSummary() == "" {
+		p.bench.errorf("it warns about the configuration without a word")
+	}
+	if len(d.GetPath()) == 0 {
+		return
+	}
+	name, schema := d.GetPath()[0].GetAttribute(), p.describe().GetSchema()
+	if !slices.ContainsFunc(schema.GetAttributes(), func(a *pluginv1.Attribute) bool { return a.GetName() == name }) &&
+		!slices.ContainsFunc(schema.GetBlocks(), func(t *pluginv1.BlockType) bool { return t.GetName() == name }) {
+		p.bench.errorf("it warns about %q, which its schema does not have", name)
+	}
 }
 
 // refused is a configuration that the plugin does not take.

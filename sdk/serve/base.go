@@ -57,34 +57,62 @@ func (b *base) Configure(ctx context.Context, r *pluginv1.ConfigureRequest) (*pl
 		return nil, status.Errorf(codes.InvalidArgument, "data_dir %q is not absolute", r.GetDataDir())
 	}
 	b.configured = true
-	host := sdk.Host{Logger: b.log, Instance: r.GetInstance(), DataDir: r.GetDataDir()}
+	warned := &warnings{log: b.log}
+	host := sdk.Host{Logger: b.log, Instance: r.GetInstance(), DataDir: r.GetDataDir(), Warned: warned.add}
 	problems, err := b.def.build(ctx, host, config)
-	diagnostics := b.diagnostics(problems, err)
-	if len(diagnostics) == 0 {
+	for _, e := range leaves(err) {
+		problems = append(problems, located(e))
+	}
+	if len(problems) == 0 {
 		b.gate.open()
 	}
-	return &pluginv1.ConfigureResponse{Diagnostics: diagnostics}, nil
+	diagnostics := b.diagnostics(pluginv1.Severity_SEVERITY_ERROR, problems)
+	return &pluginv1.ConfigureResponse{
+		Diagnostics: append(diagnostics, b.diagnostics(pluginv1.Severity_SEVERITY_WARNING, warned.take())...),
+	}, nil
 }
 
-// diagnostics makes one of every problem, and of every error that the constructor's error is made of.
-func (b *base) diagnostics(problems []schema.Problem, err error) []*pluginv1.Diagnostic {
-	for _, e := range leaves(err) {
-		p := schema.Problem{Err: e}
-		var located *sdk.ConfigProblem
-		if errors.As(e, &located) {
-			p = schema.Problem{Path: located.Path, Err: located.Err}
-		}
-		problems = append(problems, p)
+// located is an error with the path that it carries.
+func located(err error) schema.Problem {
+	var at *sdk.ConfigProblem
+	if errors.As(err, &at) {
+		return schema.Problem{Path: at.Path, Err: at.Err}
 	}
+	return schema.Problem{Err: err}
+}
+
+func (b *base) diagnostics(severity pluginv1.Severity, problems []schema.Problem) []*pluginv1.Diagnostic {
 	var out []*pluginv1.Diagnostic
 	for _, p := range problems {
-		out = append(out, &pluginv1.Diagnostic{
-			Severity: pluginv1.Severity_SEVERITY_ERROR,
-			Path:     schema.Resolve(b.def.schema, p.Path),
-			Summary:  p.Err.Error(),
-		})
+		out = append(out, &pluginv1.Diagnostic{Severity: severity, Path: schema.Resolve(b.def.schema, p.Path), Summary: p.Err.Error()})
 	}
 	return out
+}
+
+// warnings gathers what a constructor warns of, until it is taken; what comes later is logged.
+type warnings struct {
+	log *slog.Logger
+
+	mu    sync.Mutex
+	list  []schema.Problem
+	taken bool
+}
+
+func (w *warnings) add(err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.taken {
+		w.log.Warn("warning about the configuration", "warning", err.Error())
+		return
+	}
+	w.list = append(w.list, located(err))
+}
+
+func (w *warnings) take() []schema.Problem {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.taken = true
+	return w.list
 }
 
 // leaves is the errors that errors.Join has put together.

@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -76,6 +77,39 @@ func TestConfigureProblems(t *testing.T) {
 				t.Errorf("a call without configuration: %v", err)
 			}
 		})
+	}
+}
+
+// A constructor's warnings are told with their places, beside errors, and do not keep the plugin from working.
+func TestConfigureWarnings(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		config string
+		want   []string
+		works  bool
+	}{
+		{`{"rule": [{"match": "x"}, {"match": "odd"}], "mode": "none"}`, []string{"WARNING rule[1].match: odd matches little", "WARNING : nothing is offered"}, true},
+		{`{"rule": [{"match": "odd"}, {"match": "bad"}]}`, []string{"ERROR rule[1].match: bad matches nothing", "WARNING rule[0].match: odd matches little"}, false},
+	} {
+		p := start(t, "cycler")
+		r, err := pluginv1.NewPluginServiceClient(p).Configure(t.Context(), &pluginv1.ConfigureRequest{ConfigJson: []byte(c.config)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, d := range r.GetDiagnostics() {
+			got = append(got, strings.TrimPrefix(d.GetSeverity().String(), "SEVERITY_")+" "+pathText(d.GetPath())+": "+d.GetSummary())
+		}
+		if !slices.Equal(got, c.want) {
+			t.Errorf("%s: got %q", c.config, got)
+		}
+		stream, err := allocatorv1.NewAllocatorServiceClient(p).Explain(t.Context(), &allocatorv1.ExplainRequest{FrameworkId: "f"})
+		if works := status.Code(err) != codes.FailedPrecondition; works != c.works {
+			t.Errorf("%s: a call: %v, %v", c.config, stream, err)
+		}
+		if c.works {
+			eventually(t, "a late warning is logged", func() bool { return strings.Contains(p.stderr.String(), "mode: still nothing") })
+		}
 	}
 }
 

@@ -61,6 +61,15 @@ func newCycler(_ context.Context, h sdk.Host, c cyclerConfig) (*cycler, error) {
 	if c.Labels["bad"] != "" {
 		errs = append(errs, sdk.ConfigError(errors.New("a label is bad"), "labels", "bad"))
 	}
+	for i, r := range c.Rules {
+		if r.Match == "odd" {
+			h.Warn(errors.New("odd matches little"), "rule", i, "match")
+		}
+	}
+	if c.Mode == "none" {
+		h.Warn(errors.New("nothing is offered"))
+		time.AfterFunc(10*time.Millisecond, func() { h.Warn(errors.New("still nothing"), "mode") })
+	}
 	return &cycler{c}, errors.Join(errs...)
 }
 

@@ -21,7 +21,7 @@ import (
 )
 
 // Constructor makes a plugin of a configuration. It is called once, and leaves nothing behind when it
-// returns an error. sdk.ConfigError says which attribute an error is about.
+// returns an error. sdk.ConfigError says which attribute an error is about, and Host.Warn warns of one.
 type Constructor[C, T any] func(ctx context.Context, h sdk.Host, config C) (T, error)
 
 // Option changes what a plugin says about itself.

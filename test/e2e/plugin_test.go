@@ -24,6 +24,7 @@ type pluginStatus struct {
 	PID      int    `json:"pid"`
 	Restarts int    `json:"restarts"`
 	Error    string `json:"error"`
+	Problem  string `json:"problem"`
 }
 
 // plugin says how the plugin of a kind is, as the daemon at an address sees it.

@@ -4,9 +4,11 @@ package e2e
 
 import (
 	"fmt"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -64,4 +66,75 @@ func TestPolicyChanges(t *testing.T) {
 	}
 	f.launch(shell("forbidden-after", "exit 0"))
 	f.end("forbidden-after", "ERROR")
+}
+
+// While what is in the policies' folder is not what is in force, /health and the list of plugins say so, of the master and
+// of an agent that asks; everything works on by the old policy.
+func TestPolicyNotTakenIsTold(t *testing.T) {
+	t.Parallel()
+	c := startCluster(t, site{asking: true})
+	addresses := []string{c.address, c.agents[0].address}
+	path := filepath.Join(c.site.policies, "more.rego")
+	const bad, good = "package mezzo.authz\n\nallow if {\n\tno_such_function(input)\n}\n", "package mezzo.authz\n\nallow if input.action == \"run_task\"\n"
+	told := func(what string) {
+		t.Helper()
+		for _, address := range addresses {
+			eventually(t, what+": "+address+" tells", func() error {
+				r := ask(t, http.MethodGet, address, "/health", "", nil)
+				if want := `authorizer "opa": the changed policy is not taken`; r.status != http.StatusServiceUnavailable || !strings.HasPrefix(r.body, want) ||
+					!strings.Contains(r.body, path+":4: ") || strings.Count(strings.TrimSpace(r.body), "\n") > 0 || strings.Contains(r.body, "(input)") {
+					return fmt.Errorf("/health: %d %s", r.status, r.body)
+				}
+				p, err := plugin(address, "authorizer")
+				if err == nil && (p.State != "ready" || !strings.Contains(p.Problem, path+":4: ")) {
+					err = fmt.Errorf("%+v", p)
+				}
+				return err
+			})
+		}
+		if r := c.mezzo("plugin", "list"); r.status != 0 || !strings.Contains(r.stdout, "the changed policy is not taken") {
+			t.Errorf("%s: %s", what, r)
+		}
+	}
+	untold := func(what string) {
+		t.Helper()
+		for _, address := range addresses {
+			eventually(t, what+": "+address+" is well", func() error {
+				if err := healthy(address); err != nil {
+					return err
+				}
+				if p, err := plugin(address, "authorizer"); err != nil || p.Problem != "" {
+					return fmt.Errorf("%+v, %v", p, err)
+				}
+				return nil
+			})
+		}
+	}
+	untold("at the start")
+	f := subscribe(t, c)
+	write(t, c.site.policies, "more.rego", bad)
+	told("a policy that does not compile")
+	f.launch(shell("by-the-old", "exit 0"))
+	f.end("by-the-old", "STARTING RUNNING FINISHED")
+	write(t, c.site.policies, "more.rego", good)
+	untold("another policy")
+	write(t, c.site.policies, "more.rego", bad)
+	told("again one that does not compile")
+	write(t, c.site.policies, "more.rego", good)
+	untold("back to what is in force")
+	write(t, c.site.policies, "more.rego", bad)
+	told("once more")
+	p := ready(t, c.address, "authorizer", 0)
+	p.send(t, syscall.SIGKILL)
+	eventually(t, "a policy that does not compile starts nothing", func() error {
+		if err := healthy(c.address); err == nil || !strings.Contains(err.Error(), `authorizer "opa" is `) || !strings.Contains(err.Error(), path+":4: ") || strings.Contains(err.Error(), "(input)") {
+			return fmt.Errorf("/health: %v", err)
+		}
+		return nil
+	})
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	ready(t, c.address, "authorizer", p.PID)
+	untold("the policy is mended")
 }

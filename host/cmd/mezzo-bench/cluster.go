@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -45,7 +44,7 @@ func startCluster(ctx context.Context, bin string) (_ *cluster, err error) {
 			err = errors.Join(err, c.stop())
 		}
 	}()
-	if err := c.configure(); err != nil {
+	if err := c.configure(ctx); err != nil {
 		return nil, err
 	}
 	if c.masterProcess, err = c.start("master", c.masterConfig); err != nil {
@@ -78,11 +77,8 @@ master {
   data_dir     = %q
   plugin_dir   = %q
 }
-plugin "allocator" "drf" {
-  sha256 = %q
-}
+plugin "allocator" "drf" {}
 plugin "authorizer" "opa" {
-  sha256 = %q
   config {
     policies = %q
   }
@@ -97,12 +93,10 @@ agent {
   plugin_dir = %q
   resources  = %q
 }
-plugin "isolator" "cgroups" {
-  sha256 = %q
-}
+plugin "isolator" "cgroups" {}
 `
 
-func (c *cluster) configure() error {
+func (c *cluster) configure(ctx context.Context) error {
 	ports, err := freePorts(4)
 	if err != nil {
 		return err
@@ -111,18 +105,20 @@ func (c *cluster) configure() error {
 	if err != nil {
 		return err
 	}
-	sums := map[string]string{}
-	for _, name := range []string{"allocator-drf", "authorizer-opa", "isolator-cgroups"} {
-		if sums[name], err = checksum(filepath.Join(c.bin, name)); err != nil {
-			return err
-		}
-	}
 	c.master, c.agent = ports[0], ports[3]
 	c.masterConfig, c.agentConfig = filepath.Join(c.dir, "master.hcl"), filepath.Join(c.dir, "agent.hcl")
-	master := fmt.Sprintf(masterHCL, c.master, ports[1], ports[2], filepath.Join(c.dir, "master"), c.bin,
-		sums["allocator-drf"], sums["authorizer-opa"], policies)
-	agent := fmt.Sprintf(agentHCL, c.agent, ports[1], filepath.Join(c.dir, "agent"), c.bin, resources, sums["isolator-cgroups"])
-	return errors.Join(os.WriteFile(c.masterConfig, []byte(master), 0o600), os.WriteFile(c.agentConfig, []byte(agent), 0o600))
+	master := fmt.Sprintf(masterHCL, c.master, ports[1], ports[2], filepath.Join(c.dir, "master"), c.bin, policies)
+	agent := fmt.Sprintf(agentHCL, c.agent, ports[1], filepath.Join(c.dir, "agent"), c.bin, resources)
+	if err := errors.Join(os.WriteFile(c.masterConfig, []byte(master), 0o600), os.WriteFile(c.agentConfig, []byte(agent), 0o600)); err != nil {
+		return err
+	}
+	for _, config := range []string{c.masterConfig, c.agentConfig} {
+		lock := exec.CommandContext(ctx, filepath.Join(c.bin, "mezzo"), "plugin", "lock", config)
+		if out, err := lock.CombinedOutput(); err != nil {
+			return fmt.Errorf("lock the plugins of %s: %w (build the programs by `make build`, or pass --bin): %s", config, err, out)
+		}
+	}
+	return nil
 }
 
 func (c *cluster) start(role, config string) (*exec.Cmd, error) {
@@ -176,15 +172,6 @@ func (c *cluster) configuration() []string {
 		"registry: Raft of one member, every commit synced; agent's run store: written before each effect, not synced",
 		"agent resources: " + resources,
 	}
-}
-
-// checksum is a program's SHA-256, which daemons other than `mezzo local` require of a plugin.
-func checksum(path string) (string, error) {
-	data, err := os.ReadFile(path)
-	if err != nil {
-		return "", fmt.Errorf("%w (build the programs by `make build`, or pass --bin)", err)
-	}
-	return fmt.Sprintf("%x", sha256.Sum256(data)), nil
 }
 
 func freePorts(n int) ([]string, error) {

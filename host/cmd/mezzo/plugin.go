@@ -56,10 +56,25 @@ func pluginRows(list []pluginhost.Status) rows {
 		calls, p50, p99 := busiest(p)
 		r.cells = append(r.cells, []string{
 			p.Kind, p.Name, p.Version, string(p.State), fmt.Sprint(p.PID), uptime, fmt.Sprint(p.Restarts), calls, p50, p99,
-			amount(float64(p.Memory >> 20)), p.Error,
+			amount(float64(p.Memory >> 20)), problem(p),
 		})
 	}
 	return r
+}
+
+// problem is what is wrong with a plugin; with one that works, what it warns of.
+func problem(p pluginhost.Status) string {
+	if p.Error != "" {
+		return p.Error
+	}
+	var lines []string
+	if p.Problem != "" {
+		lines = append(lines, p.Problem)
+	}
+	for _, w := range p.Warnings {
+		lines = append(lines, "warning: "+firstLine(w))
+	}
+	return strings.Join(lines, "\n")
 }
 
 // busiest sums up the calls of a plugin: how many, and the times of the kind of call it gets most.
@@ -113,7 +128,7 @@ func newPluginReload(o *options) *cobra.Command {
 		Use: "reload KIND NAME", Short: "Replace a plugin's process by a new one", Args: args(cobra.ExactArgs(2)),
 		Long: `Has a daemon read its configuration again and replace the process of one plugin: the new one is started and
 configured beside the old, calls are held for a moment, and the old one is stopped. If any step fails, the old one goes
-on, and the error says why. No task is lost and no offer made twice.`,
+on, and the error says why. No task is lost and no offer made twice. What the new one warns of is shown.`,
 		Example: "  mezzo plugin reload allocator drf\n  mezzo plugin reload --agent 127.0.0.1:5051 isolator cgroups",
 		RunE: func(cmd *cobra.Command, a []string) error {
 			c, err := o.client()
@@ -122,8 +137,12 @@ on, and the error says why. No task is lost and no offer made twice.`,
 			}
 			defer c.Close()
 			q := url.Values{"kind": {a[0]}, "name": {a[1]}}
-			if err := c.Post(cmd.Context(), agent, "/plugins/reload?"+q.Encode()); err != nil {
+			var now pluginhost.Status
+			if err := c.PostJSON(cmd.Context(), agent, "/plugins/reload?"+q.Encode(), &now); err != nil {
 				return err
+			}
+			for _, w := range now.Warnings {
+				fmt.Fprintln(cmd.ErrOrStderr(), "warning:", w)
 			}
 			_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s %q was reloaded.\n", a[0], a[1])
 			return err

@@ -2,6 +2,7 @@ package authorizer
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"google.golang.org/grpc"
@@ -115,10 +116,20 @@ func (a *Authorizer) follow(stream grpc.ServerStreamingClient[authorizerv1.Revis
 		}
 		got = true
 		revision.Problem = cut(revision.Problem, maxProblem)
+		a.report(revision)
 		if err := emit(revision); err != nil {
 			return got, err
 		}
 	}
+}
+
+// report tells of a policy that was not taken, or that there is none any more.
+func (a *Authorizer) report(r contract.Revision) {
+	if r.Problem == "" {
+		a.plugin.Report("")
+		return
+	}
+	a.plugin.Report(fmt.Sprintf("the changed policy is not taken, revision %s stays in force: %s", r.ID, r.Problem))
 }
 
 func (a *Authorizer) checkRevision(id string) error {

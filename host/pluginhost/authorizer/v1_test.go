@@ -24,8 +24,10 @@ func TestMain(m *testing.M) { testbinary.Main(m, &testPlugin) }
 
 type config string
 
-func (c config) JSON(*pluginv1.Block) ([]byte, error)   { return []byte(c), nil }
-func (c config) Explain(d []*pluginv1.Diagnostic) error { return errors.New(d[0].GetSummary()) }
+func (c config) JSON(*pluginv1.Block) ([]byte, error) { return []byte(c), nil }
+func (c config) Explain(_ *pluginv1.Block, d []*pluginv1.Diagnostic) ([]string, error) {
+	return nil, errors.New(d[0].GetSummary())
+}
 
 func start(t *testing.T, mode string, c config) (*pluginhost.Host, *pluginhost.Plugin, pluginhost.Spec) {
 	t.Helper()

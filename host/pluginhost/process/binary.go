@@ -55,7 +55,8 @@ func OpenBinary(path, want string) (_ *Binary, err error) {
 		return nil, fmt.Errorf("read %s: %w", path, err)
 	}
 	if want != "" && b.SHA256 != want {
-		return nil, fmt.Errorf("%s: %w: it has sha256 %s and the configuration says %s", path, ErrChecksum, b.SHA256, want)
+		return nil, fmt.Errorf("%s: %w: it has sha256 %s and the configuration says %s; "+
+			"if it is meant to be another one, run `mezzo plugin lock FILE`, or change sha256 in its block", path, ErrChecksum, b.SHA256, want)
 	}
 	return b, nil
 }

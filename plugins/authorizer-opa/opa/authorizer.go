@@ -64,6 +64,9 @@ func New(ctx context.Context, h sdk.Host, c Config) (*Authorizer, error) {
 		defer w.close()
 		w.run(watching, a.reload)
 	}()
+	for _, w := range p.warnings {
+		h.Warn(errors.New(w), "policies")
+	}
 	a.log.Info("policies loaded", "policies", path, "revision", p.revision)
 	return a, nil
 }
@@ -90,6 +93,9 @@ func (a *Authorizer) reload(ctx context.Context) {
 	default:
 		a.current.Store(p)
 		a.problemIs("")
+		for _, w := range p.warnings {
+			a.log.Warn("warning about the policies", "warning", w)
+		}
 		a.log.Info("policies reloaded", "revision", p.revision)
 	}
 }

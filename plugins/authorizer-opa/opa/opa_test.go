@@ -145,6 +145,43 @@ func TestBadPoliciesAreRefusedByName(t *testing.T) {
 	}
 }
 
+// A name that does not exist makes a rule that never applies, which its author is told.
+func TestMisnamedActionsAreToldAtTheirLine(t *testing.T) {
+	t.Parallel()
+	for rego, want := range map[string]string{
+		"allow if input.action == \"run_tsk\"":                          `p.rego:2: input.action is never "run_tsk"; did you mean "run_task"?`,
+		"allow if \"run_tasks\" == input.action":                        `p.rego:2: input.action is never "run_tasks"; did you mean "run_task"?`,
+		"allow if input.action = \"paint\"":                             `p.rego:2: input.action is never "paint"`,
+		"allow if true\ndeny contains \"no\" if input.kind == \"tusk\"": `p.rego:3: input.kind is never "tusk"; did you mean "task"?`,
+		"allow if input.action in {\n\"view_task\",\n\"view_tusk\"}":    `p.rego:4: input.action is never "view_tusk"; did you mean "view_task"?`,
+		"allow if input.action in [\"view_tusk\"]":                      `p.rego:2: input.action is never "view_tusk"; did you mean "view_task"?`,
+		"allow if not input.action in {\"view_tusk\"}":                  `p.rego:2: input.action is never "view_tusk"; did you mean "view_task"?`,
+		"allow if input[\"action\"] != \"view_tusk\"":                   `p.rego:2: input.action is never "view_tusk"; did you mean "view_task"?`,
+		"allow if {\n some x in [input.action == \"view_tusk\"]\n x}":   `p.rego:3: input.action is never "view_tusk"; did you mean "view_task"?`,
+		"allow if input.action in data.verbs":                           "",
+		"allow if input.object.action == \"view_tusk\"":                 "",
+		"allow if input.action == \"run_task\"":                         "",
+		"allow if startswith(input.action, \"view_\")":                  "",
+	} {
+		var warned []string
+		h := sdk.Host{Logger: slog.New(slog.DiscardHandler), Warned: func(err error) { warned = append(warned, err.Error()) }}
+		a, err := New(t.Context(), h, Config{Policies: policyDir(t, rego), Package: "mezzo.authz"})
+		if err != nil {
+			t.Fatalf("%s: %v", rego, err)
+		}
+		if err := a.Close(); err != nil {
+			t.Error(err)
+		}
+		if got := strings.Join(warned, "; "); want != "" && (!strings.HasPrefix(got, "policies: /") || !strings.HasSuffix(got, "/"+want)) || want == "" && got != "" {
+			t.Errorf("%s: warned of %q, want %q", rego, got, want)
+		}
+	}
+	p, err := load(t.Context(), shipped, "mezzo.authz", time.Now())
+	if err != nil || len(p.warnings) > 0 {
+		t.Errorf("the shipped policies: %v, %v", p.warnings, err)
+	}
+}
+
 // The policy in force changes with the files, but never to one that does not compile.
 func TestReloadKeepsTheOldPolicyWhenTheNewOneIsBad(t *testing.T) {
 	t.Parallel()

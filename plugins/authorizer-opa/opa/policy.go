@@ -25,6 +25,8 @@ type policy struct {
 	// steady is false when answers may differ from one moment to the next though nothing here has changed.
 	steady bool
 	entry  string
+	// warnings are what its author should know of a policy that compiles.
+	warnings []string
 	// decide binds allow, deny and reason for one object.
 	decide rego.PreparedEvalQuery
 	// filter is allow, and no deny, with the object unknown.
@@ -48,6 +50,7 @@ func load(ctx context.Context, path, entry string, now time.Time) (*policy, erro
 	if err := checkEntry(modules, entry); err != nil {
 		return nil, err
 	}
+	warnings := misnamed(modules)
 	compiler := ast.NewCompiler()
 	if modules[verdictFile], err = verdict(entry); err != nil {
 		return nil, err
@@ -59,7 +62,7 @@ func load(ctx context.Context, path, entry string, now time.Time) (*policy, erro
 	if err != nil {
 		return nil, fmt.Errorf("read policy data: %w", err)
 	}
-	p := &policy{revision: revision, loaded: now, entry: entry, steady: isSteady(modules)}
+	p := &policy{revision: revision, loaded: now, entry: entry, steady: isSteady(modules), warnings: warnings}
 	shared := []func(*rego.Rego){rego.Compiler(compiler), rego.Store(store)}
 	allow, deny, reason := "data."+entry+".allow", "data."+entry+".deny", "data."+entry+".reason"
 	query := fmt.Sprintf("allow = [x | x := %s]; deny = [x | some x in %s]; reason = [x | some x in %s]", allow, deny, reason)

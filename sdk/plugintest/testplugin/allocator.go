@@ -14,8 +14,8 @@ type testAllocator struct {
 }
 
 func newAllocator(mode string) func(context.Context, sdk.Host, Config) (*testAllocator, error) {
-	return func(_ context.Context, _ sdk.Host, c Config) (*testAllocator, error) {
-		if err := c.check(); err != nil {
+	return func(_ context.Context, h sdk.Host, c Config) (*testAllocator, error) {
+		if err := c.check(h, mode); err != nil {
 			return nil, err
 		}
 		return &testAllocator{mode: mode, config: c}, start(mode)

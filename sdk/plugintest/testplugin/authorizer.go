@@ -16,8 +16,8 @@ type testAuthorizer struct {
 }
 
 func newAuthorizer(mode string) func(context.Context, sdk.Host, Config) (*testAuthorizer, error) {
-	return func(_ context.Context, _ sdk.Host, c Config) (*testAuthorizer, error) {
-		if err := c.check(); err != nil {
+	return func(_ context.Context, h sdk.Host, c Config) (*testAuthorizer, error) {
+		if err := c.check(h, mode); err != nil {
 			return nil, err
 		}
 		return &testAuthorizer{mode: mode, config: c}, start(mode)

@@ -29,7 +29,7 @@ type state struct {
 
 func newIsolator(mode string) func(context.Context, sdk.Host, Config) (*testIsolator, error) {
 	return func(_ context.Context, h sdk.Host, c Config) (*testIsolator, error) {
-		if err := c.check(); err != nil {
+		if err := c.check(h, mode); err != nil {
 			return nil, err
 		}
 		return &testIsolator{mode: mode, config: c, dir: filepath.Join(h.DataDir, "containers")}, start(mode)

@@ -15,9 +15,11 @@
 //	elsewhere   says that it listens where it has no business to
 //	protocol    speaks another version of go-plugin's protocol
 //	deaf        ignores requests to end
+//	mumbles     warns of nothing in particular
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/signal"
@@ -45,7 +47,16 @@ type Rule struct {
 	Name string `config:"name,required" doc:"Not \"bad\"."`
 }
 
-func (c Config) check() error {
+// loudest is the level that the plugin warns of.
+const loudest = 9
+
+func (c Config) check(h sdk.Host, mode string) error {
+	if c.Level == loudest {
+		h.Warn(fmt.Errorf("level %d is very loud", loudest), "level")
+	}
+	if mode == "mumbles" {
+		h.Warn(errors.New(""), "elsewhere")
+	}
 	if c.Path != "" {
 		if _, err := os.Stat(c.Path); err != nil {
 			return sdk.ConfigError(err, "path")

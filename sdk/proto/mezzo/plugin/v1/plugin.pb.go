@@ -181,7 +181,8 @@ const (
 	Severity_SEVERITY_UNSPECIFIED Severity = 0
 	// The configuration cannot be used.
 	Severity_SEVERITY_ERROR Severity = 1
-	// The configuration can be used, but somebody should know.
+	// The configuration can be used, but somebody should know: the operator is told when the configuration is checked,
+	// when the plugin is started or reloaded, and in the list of plugins.
 	Severity_SEVERITY_WARNING Severity = 2
 )
 
@@ -767,10 +768,11 @@ func (x *ConfigureRequest) GetDataDir() string {
 	return ""
 }
 
-// ConfigureResponse says what is wrong with a configuration.
+// ConfigureResponse says what is wrong with a configuration, and what somebody should know of it.
 type ConfigureResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// With an error among them, the plugin is not configured.
+	// With an error among them, the plugin is not configured. With warnings alone it is, and the host shows them.
+	// The host takes the first 100, and 16 KiB of each text.
 	Diagnostics   []*Diagnostic `protobuf:"bytes,1,rep,name=diagnostics,proto3" json:"diagnostics,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

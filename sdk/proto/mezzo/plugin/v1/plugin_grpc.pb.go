@@ -42,7 +42,7 @@ type PluginServiceClient interface {
 	Describe(ctx context.Context, in *DescribeRequest, opts ...grpc.CallOption) (*DescribeResponse, error)
 	// Configure builds what the plugin is for out of a configuration. It is called once in a process's life,
 	// before any call of the kind's services, and has no side effects outside the process: a plugin that is
-	// about to be replaced still works. A process whose Configure had problems is ended.
+	// about to be replaced still works. A process whose Configure had errors is ended.
 	Configure(ctx context.Context, in *ConfigureRequest, opts ...grpc.CallOption) (*ConfigureResponse, error)
 	// Drain makes the plugin finish what it is doing and begin nothing more: streams end, calls after it fail
 	// with UNAVAILABLE. It answers when nothing is in flight. The process is ended, or killed, afterwards.
@@ -97,7 +97,7 @@ type PluginServiceServer interface {
 	Describe(context.Context, *DescribeRequest) (*DescribeResponse, error)
 	// Configure builds what the plugin is for out of a configuration. It is called once in a process's life,
 	// before any call of the kind's services, and has no side effects outside the process: a plugin that is
-	// about to be replaced still works. A process whose Configure had problems is ended.
+	// about to be replaced still works. A process whose Configure had errors is ended.
 	Configure(context.Context, *ConfigureRequest) (*ConfigureResponse, error)
 	// Drain makes the plugin finish what it is doing and begin nothing more: streams end, calls after it fail
 	// with UNAVAILABLE. It answers when nothing is in flight. The process is ended, or killed, afterwards.
