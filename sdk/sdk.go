@@ -16,6 +16,9 @@ type Host struct {
 	Instance string
 	// DataDir is a folder of the plugin's own, kept over restarts. Absolute.
 	DataDir string
+	// ToolsOnly says that the plugin is asked for its tools alone, such as authorizer.PolicyTools. What it decides
+	// by need not be there then, or be right, and attributes that are required may be missing.
+	ToolsOnly bool
 }
 
 // Bytes is an amount of bytes in a plugin's configuration. Operators write it as "64MiB" or as a number.

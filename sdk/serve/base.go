@@ -57,7 +57,7 @@ func (b *base) Configure(ctx context.Context, r *pluginv1.ConfigureRequest) (*pl
 		return nil, status.Errorf(codes.InvalidArgument, "data_dir %q is not absolute", r.GetDataDir())
 	}
 	b.configured = true
-	host := sdk.Host{Logger: b.log, Instance: r.GetInstance(), DataDir: r.GetDataDir()}
+	host := sdk.Host{Logger: b.log, Instance: r.GetInstance(), DataDir: r.GetDataDir(), ToolsOnly: r.GetToolsOnly()}
 	problems, err := b.def.build(ctx, host, config)
 	diagnostics := b.diagnostics(problems, err)
 	if len(diagnostics) == 0 {

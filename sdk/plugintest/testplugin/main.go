@@ -15,6 +15,8 @@
 //	elsewhere   says that it listens where it has no business to
 //	protocol    speaks another version of go-plugin's protocol
 //	deaf        ignores requests to end
+//	fibs        tells those who write policies what is not so (authorizers)
+//	toolless    has nothing for those who write policies (authorizers)
 package main
 
 import (
@@ -66,6 +68,10 @@ func main() {
 	case "allocator":
 		serve.Allocator("test", version, newAllocator(mode), serve.Doc("Offers everything that is free."))
 	case "authorizer":
+		if mode == "toolless" {
+			serve.Authorizer("test", version, newToolless)
+			return
+		}
 		serve.Authorizer("test", version, newAuthorizer(mode), serve.Doc("Allows what does not begin with no."))
 	case "isolator":
 		serve.Isolator("test", version, newIsolator(mode), serve.Doc("Keeps a file for each container."))
