@@ -10,7 +10,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/open-policy-agent/opa/v1/tester"
 	"pgregory.net/rapid"
 
 	"github.com/mezzo-cluster/mezzo/sdk"
@@ -54,33 +53,6 @@ func ask(t testing.TB, a *Authorizer, s authorizer.Subject, action authorizer.Ac
 		t.Fatal(err)
 	}
 	return answer
-}
-
-func TestShippedPoliciesPassTheirOwnTests(t *testing.T) {
-	t.Parallel()
-	modules, store, err := tester.Load([]string{shipped}, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	txn, err := store.NewTransaction(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer store.Abort(t.Context(), txn)
-	results, err := tester.NewRunner().SetStore(store).SetModules(modules).RunTests(t.Context(), txn)
-	if err != nil {
-		t.Fatal(err)
-	}
-	ran := 0
-	for r := range results {
-		ran++
-		if !r.Pass() {
-			t.Errorf("%s: %s", r.Location, r)
-		}
-	}
-	if ran < 4 {
-		t.Errorf("only %d tests ran", ran)
-	}
 }
 
 func TestDecisionsCarryReasons(t *testing.T) {
