@@ -27,7 +27,7 @@ func newPolicyExplain(p *policies) *cobra.Command {
 		Use: "explain --action ACTION [PATH]...", Short: "Ask policies a question, and why they answer as they do",
 		Long: `Asks the policies whether somebody may do something with an object, and shows the answer, the reason that would be
 given, and how it came about: every rule that was tried, with what it found, or the condition that did not hold and
-the values in it. The log's audit lines and the policies' documentation say what the master asks.
+the values in it. docs/security.md lists what a cluster asks, and about which objects.
 
 An object's fields are given as JSON, by --set, or both; nested ones by their path. --role and --user are short for
 the fields that roles and users have in the action's kind of object. Without any, the object has no fields.
