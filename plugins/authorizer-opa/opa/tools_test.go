@@ -231,7 +231,11 @@ func TestExplain(t *testing.T) {
 			t.Errorf("%q is not told:\n%s", want, lines)
 		}
 	}
-	explain(authorizer.ViewFlags, authorizer.ClusterKind)
+	// What allows does not hide the rules after it.
+	answer, lines = explain(authorizer.ViewRole, authorizer.RoleKind)
+	if !answer.Decisions[0].Allowed || !strings.Contains(lines, `input.action == "get_endpoint_with_path"`) {
+		t.Errorf("not all rules are told:\n%s", lines)
+	}
 }
 
 // Other policies than the configured ones are asked where paths say so.
