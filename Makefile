@@ -9,7 +9,7 @@ PLUGINS  = allocator-drf authorizer-opa isolator-cgroups
 export CGO_ENABLED ?= 0
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test unit sim conformance integration cgroup2 lint fmt generate generate-check bench clean deps
+.PHONY: help build demo test unit sim policies conformance integration cgroup2 lint fmt generate generate-check bench clean deps
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -24,7 +24,7 @@ build: ## build every binary into bin/
 demo: build ## run five tasks on a cluster of one machine (KEEP=1 leaves it running)
 	@scripts/demo
 
-test: deps ## everything: unit, property, race, simulator, conformance, end-to-end, cgroups v2, leak check
+test: deps ## everything: unit, property, race, simulator, policies, conformance, end-to-end, cgroups v2, leak check
 	@scripts/test all
 
 unit: ## unit and property tests, with the race detector
@@ -32,6 +32,9 @@ unit: ## unit and property tests, with the race detector
 
 sim: ## the simulator's fixed seeds and its planted bugs
 	@scripts/test sim
+
+policies: build ## the shipped policies: their tests, the checker, coverage
+	@scripts/test policies
 
 conformance: build ## the conformance kit against every shipped plugin
 	@scripts/test conformance

@@ -16,6 +16,9 @@ type Host struct {
 	Instance string
 	// DataDir is a folder of the plugin's own, kept over restarts. Absolute.
 	DataDir string
+	// ToolsOnly says that the plugin is asked for its tools alone, such as authorizer.PolicyTools. What it decides
+	// by need not be there then, or be right, and attributes that are required may be missing.
+	ToolsOnly bool
 	// Warned takes what Warn is called with. Package serve sets it; a test of New may, to see the warnings.
 	Warned func(error)
 }

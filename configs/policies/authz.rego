@@ -3,11 +3,19 @@
 #   allow              true for what may be done; what it does not allow is refused
 #   deny               texts; a single one refuses, whatever allow says, and is the reason that is given
 #
+# The entry point is data.mezzo.authz.allow, and no text in data.mezzo.authz.deny. For lists it is evaluated once with
+# input.object unknown, and what is left becomes a condition that each object is held against: keep what the rules
+# ask of input.object to comparisons, `in`, startswith and the like, as `mezzo policy check` makes sure.
+#
 # They see input.subject (principal, claims, authenticated), input.action (Mesos's name, such as run_task),
 # input.kind (task, framework, role, ...) and input.object (the object's fields). Files are read again when they
 # change; a policy that does not compile is not taken, and the old one stays in force.
 package mezzo.authz
 
+# METADATA
+# title: What may be done
+# description: Whatever no rule of this name allows is refused.
+# entrypoint: true
 default allow := false
 
 # Where authentication is off, everybody is nobody, and everything is allowed: listeners are on loopback then.

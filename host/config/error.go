@@ -42,6 +42,13 @@ func (e *Error) Error() string {
 	return b.String()
 }
 
+// String gives the mistake with its source line, as it is meant to be shown to people.
+func (d Diagnostic) String() string {
+	var b strings.Builder
+	d.write(&b)
+	return b.String()
+}
+
 func (d Diagnostic) write(b *strings.Builder) {
 	switch {
 	case d.Line > 0:

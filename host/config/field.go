@@ -83,7 +83,7 @@ func text(name string, to *string) field {
 func oneOf(name string, to *string, allowed ...string) field {
 	return text(name, to).and(func() error {
 		if !slices.Contains(allowed, *to) {
-			return fmt.Errorf("%q is not one of %s%s", *to, quoted(allowed), meant(*to, allowed))
+			return fmt.Errorf("%q is not one of %s%s", *to, quoted(allowed), Meant(*to, allowed))
 		}
 		return nil
 	})

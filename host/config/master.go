@@ -72,7 +72,7 @@ func decodeAuthentication(block *hcl.Block, eval *hcl.EvalContext, a *Authentica
 	schemes := []string{"basic"}
 	if a.Scheme != "basic" {
 		return hcl.Diagnostics{mistake(block.LabelRanges[0], "Unknown authentication",
-			"%s", sentence(fmt.Errorf("%q is not one of %s%s", a.Scheme, quoted(schemes), meant(a.Scheme, schemes))))}
+			"%s", sentence(fmt.Errorf("%q is not one of %s%s", a.Scheme, quoted(schemes), Meant(a.Scheme, schemes))))}
 	}
 	_, diags := decode(block.Body, eval, []field{path("credentials_file", &a.CredentialsFile).must()})
 	return diags

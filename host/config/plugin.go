@@ -110,7 +110,7 @@ func (r *reader) checkLabels(p Plugin, block *hcl.Block) hcl.Diagnostics {
 	}
 	if !known {
 		diags = append(diags, mistake(block.LabelRanges[0], "Unknown kind of plugin", "%s",
-			sentence(fmt.Errorf("%q is not one of %s%s", p.Kind, quoted(Kinds()), meant(p.Kind, Kinds())))))
+			sentence(fmt.Errorf("%q is not one of %s%s", p.Kind, quoted(Kinds()), Meant(p.Kind, Kinds())))))
 	}
 	if !namePattern.MatchString(p.Name) {
 		diags = append(diags, mistake(block.LabelRanges[1], "Invalid plugin name",

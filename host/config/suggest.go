@@ -16,8 +16,8 @@ func sentence(err error) string {
 	return text + "."
 }
 
-// meant gives `; did you mean "x"?` for the known name nearest to a wrong one, or nothing.
-func meant(wrong string, known []string) string {
+// Meant gives `; did you mean "x"?` for the known name nearest to a wrong one, or nothing.
+func Meant(wrong string, known []string) string {
 	best, distance := "", 3
 	for _, k := range known {
 		if d := levenshtein.Distance(wrong, k, nil); d < distance && d < len(k) {

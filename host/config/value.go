@@ -85,7 +85,7 @@ func scalar(t *pluginv1.Type, v cty.Value) (any, error) {
 		return parseBytes(v.AsString())
 	case kind == pluginv1.Kind_KIND_ENUM && isText:
 		if !slices.Contains(t.GetValues(), v.AsString()) {
-			return nil, fmt.Errorf("%q is not one of %s%s", v.AsString(), quoted(t.GetValues()), meant(v.AsString(), t.GetValues()))
+			return nil, fmt.Errorf("%q is not one of %s%s", v.AsString(), quoted(t.GetValues()), Meant(v.AsString(), t.GetValues()))
 		}
 		return v.AsString(), nil
 	}
@@ -221,7 +221,7 @@ func (c *converter) object(t *pluginv1.Type, v cty.Value, expr hcl.Expression, a
 			if pair, ok := exprs[name]; ok {
 				where = pair.Key.Range()
 			}
-			c.fail(where, "the object has no member %q%s", name, meant(name, known))
+			c.fail(where, "the object has no member %q%s", name, Meant(name, known))
 		}
 	}
 	out := map[string]any{}

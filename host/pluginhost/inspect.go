@@ -69,6 +69,21 @@ func CheckOffline(s Spec, said Description) error {
 	return nil
 }
 
+// With starts a plugin, calls f with it, and ends it. Nothing stays.
+func With(ctx context.Context, o Options, s Spec, f func(*Plugin) error) error {
+	o, done, err := o.temporary()
+	if err != nil {
+		return err
+	}
+	defer done()
+	h := New(o)
+	if err := h.Start(ctx, []Spec{s}, Strict); err != nil {
+		return err
+	}
+	defer h.Stop()
+	return f(h.all()[0])
+}
+
 // temporary gives options whose folders are removed when done is called.
 func (o Options) temporary() (_ Options, done func(), err error) {
 	o = o.withDefaults()

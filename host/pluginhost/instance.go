@@ -119,6 +119,10 @@ func (s Spec) Service(d Description) (string, error) {
 	if !slices.Contains(d.Kinds, s.Kind) {
 		return "", fmt.Errorf("%s (%s %s) is no %s; it is: %s", s.Binary, d.Name, d.Version, s.Kind, orNothing(d.Kinds))
 	}
+	if s.ToolsOnly && !slices.Contains(d.Services, tools[s.Kind]) {
+		return "", fmt.Errorf("%s (%s %s) has no tools: it does not serve %s, which plugins of the kind %s may do or not",
+			s.Binary, d.Name, d.Version, tools[s.Kind], s.Kind)
+	}
 	for _, service := range known {
 		if slices.Contains(d.Services, service) {
 			return service, nil
@@ -149,7 +153,7 @@ func (i *instance) configure(ctx context.Context, o Options, s Spec) error {
 		return err
 	}
 	answer, err := pluginv1.NewPluginServiceClient(i.conn).Configure(ctx, &pluginv1.ConfigureRequest{
-		ConfigJson: config, Instance: s.Name, DataDir: dir,
+		ConfigJson: config, Instance: s.Name, DataDir: dir, ToolsOnly: s.ToolsOnly,
 	})
 	if err != nil {
 		return fmt.Errorf("configure %s: %w%s", s.Binary, plain(err), i.output.said())

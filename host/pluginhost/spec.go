@@ -33,7 +33,10 @@ type Spec struct {
 	// Env names the variables that it gets of the host's environment.
 	Env []string
 	// Plain leaves TLS out of the connection, for plugins whose TLS cannot do with go-plugin's certificates.
-	Plain  bool
+	Plain bool
+	// ToolsOnly starts it for its tools alone: it must serve them, and need not be able to do anything else.
+	ToolsOnly bool
+	// Config may be nil for none at all.
 	Config Config
 }
 
@@ -86,6 +89,9 @@ var services = map[string][]string{
 	"authorizer": {"mezzo.authorizer.v1.AuthorizerService"},
 	"isolator":   {"mezzo.isolator.v1.IsolatorService"},
 }
+
+// tools are, by kind, the gRPC services of the tools that a plugin may have.
+var tools = map[string]string{"authorizer": "mezzo.authorizer.v1.PolicyToolsService"}
 
 // callTimeouts are, by kind, how long a call may take when the configuration does not say.
 var callTimeouts = map[string]time.Duration{

@@ -5,17 +5,21 @@ import (
 	"time"
 )
 
-// PolicyTools is what an Authorizer may offer to those who write policies: `mezzo policy` calls it. Paths
-// are policy files or folders on the plugin's machine; none means the configured ones.
+// PolicyTools is what an Authorizer may offer to those who write policies: `mezzo policy` calls it, on a process that
+// is configured with sdk.Host.ToolsOnly. Paths are absolute and lead to policy files or folders on the plugin's machine;
+// none means the configured ones.
+//
+// Errors have the code sdk.InvalidArgument for a path that cannot be read, a regular expression or an action that is none,
+// and sdk.FailedPrecondition where policies have to be put right first.
 type PolicyTools interface {
 	// Test runs the policies' own tests.
 	Test(ctx context.Context, o TestOptions) (TestReport, error)
 	// Check compiles policies and reports what is wrong or unwise with them, such as a rule that keeps
-	// Filter from answering with a predicate.
+	// Filter from answering with a predicate. Bad policies are findings, and no error.
 	Check(ctx context.Context, paths []string) ([]Finding, error)
 	// Explain answers a request and says how the answer came about.
-	Explain(ctx context.Context, r Request) (Explanation, error)
-	// Coverage runs the tests and says which lines they did not reach.
+	Explain(ctx context.Context, o ExplainOptions) (Explanation, error)
+	// Coverage runs the tests, which have to pass, and says which lines of the policies they did not reach.
 	Coverage(ctx context.Context, o TestOptions) (CoverageReport, error)
 }
 
@@ -64,6 +68,12 @@ type Finding struct {
 	// Code names the kind of finding, for programs.
 	Code    string
 	Message string
+}
+
+// ExplainOptions are a question, and the policies to ask.
+type ExplainOptions struct {
+	Request Request
+	Paths   []string
 }
 
 // Explanation is how decisions came about.

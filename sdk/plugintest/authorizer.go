@@ -15,7 +15,7 @@ import (
 )
 
 func authorizerChecks() []check {
-	return []check{
+	return append([]check{
 		{name: "decide", run: checkDecide},
 		{name: "decide on every action", run: checkActions},
 		{name: "filter as it decides", run: checkFilter},
@@ -24,7 +24,7 @@ func authorizerChecks() []check {
 		{name: "cancellation", run: checkAuthorizerCancel},
 		{name: "bad questions", run: checkBadQuestions},
 		{name: "the same after a restart", run: checkAuthorizerRestart},
-	}
+	}, toolsChecks()...)
 }
 
 func probeAuthorizer(ctx context.Context, conn grpc.ClientConnInterface) error {

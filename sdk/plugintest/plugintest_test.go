@@ -110,6 +110,44 @@ func TestBad(t *testing.T) {
 	}
 }
 
+// TestTools: an authorizer need have no tools for those who write policies, but those it has must not lie.
+func TestTools(t *testing.T) {
+	t.Parallel()
+	o := plugintest.Options{Kind: "authorizer", Binary: as(t, "authorizer", "toolless"), Config: `{"marker":"kit"}`, Timeout: 20 * time.Second}
+	results, err := plugintest.Verify(t.Context(), o, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	skipped := 0
+	for _, r := range results {
+		if strings.HasPrefix(r.Check, "policy tools") && strings.Contains(r.Skipped, "PolicyTools") {
+			skipped++
+		}
+		if !r.Passed() {
+			t.Errorf("%+v", r)
+		}
+	}
+	if skipped != 4 {
+		t.Errorf("%d checks were skipped", skipped)
+	}
+	o.Binary = as(t, "authorizer", "fibs")
+	if results, err = plugintest.Verify(t.Context(), o, nil); err != nil {
+		t.Fatal(err)
+	}
+	said := ""
+	for _, r := range results {
+		if r.Passed() == strings.HasPrefix(r.Check, "policy tools") && r.Check != "policy tools without a configuration" && r.Check != "policy tools and bad questions" {
+			t.Errorf("%+v", r)
+		}
+		said += strings.Join(r.Problems, "\n") + "\n"
+	}
+	for _, want := range []string{"names no test", "has no severity", "NaN is no percentage", "a file without a name", "the lines 5 to 2", `by the revision ""`} {
+		if !strings.Contains(said, want) {
+			t.Errorf("%q is not said:\n%s", want, said)
+		}
+	}
+}
+
 func TestOptions(t *testing.T) {
 	t.Parallel()
 	if _, err := plugintest.Verify(t.Context(), plugintest.Options{Kind: "spoon", Binary: "x"}, nil); err == nil {

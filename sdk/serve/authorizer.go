@@ -83,7 +83,7 @@ func (s *policyToolsServer) Check(ctx context.Context, r *authorizerv1.CheckRequ
 // Explain answers a question with its reasons.
 func (s *policyToolsServer) Explain(ctx context.Context, r *authorizerv1.ExplainRequest) (*authorizerv1.ExplainResponse, error) {
 	request := authorizerconv.RequestFromProto(r.GetRequest())
-	e, err := s.tools.Explain(ctx, request)
+	e, err := s.tools.Explain(ctx, authorizer.ExplainOptions{Request: request, Paths: r.GetPaths()})
 	if err != nil {
 		return nil, err
 	}

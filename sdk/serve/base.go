@@ -58,7 +58,7 @@ func (b *base) Configure(ctx context.Context, r *pluginv1.ConfigureRequest) (*pl
 	}
 	b.configured = true
 	warned := &warnings{log: b.log}
-	host := sdk.Host{Logger: b.log, Instance: r.GetInstance(), DataDir: r.GetDataDir(), Warned: warned.add}
+	host := sdk.Host{Logger: b.log, Instance: r.GetInstance(), DataDir: r.GetDataDir(), ToolsOnly: r.GetToolsOnly(), Warned: warned.add}
 	problems, err := b.def.build(ctx, host, config)
 	for _, e := range leaves(err) {
 		problems = append(problems, located(e))

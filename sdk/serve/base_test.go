@@ -133,6 +133,19 @@ func pathText(path []*pluginv1.Step) string {
 	return text
 }
 
+// For its tools alone a plugin is configured with what is required left out, but with nothing that is wrong.
+func TestConfigureForTools(t *testing.T) {
+	t.Parallel()
+	for config, problems := range map[string]int{`{"rule": [{}]}`: 0, `{"rule": [{}], "count": 4}`: 1, `{"rule": [{"mach": "x"}]}`: 1} {
+		r, err := pluginv1.NewPluginServiceClient(start(t, "cycler")).Configure(t.Context(), &pluginv1.ConfigureRequest{
+			ConfigJson: []byte(config), DataDir: t.TempDir(), ToolsOnly: true,
+		})
+		if err != nil || len(r.GetDiagnostics()) != problems {
+			t.Errorf("%s: %v, %v", config, r.GetDiagnostics(), err)
+		}
+	}
+}
+
 func TestConfigureOnce(t *testing.T) {
 	t.Parallel()
 	p := startConfigured(t, "cycler", `{"rule": [{"match": "x"}]}`)

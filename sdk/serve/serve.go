@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"reflect"
+	"slices"
 
 	"google.golang.org/grpc"
 
@@ -131,7 +132,11 @@ func define[C, T any](kind, name, version string, construct Constructor[C, T], o
 		os.Exit(1)
 	}
 	d.build = func(ctx context.Context, h sdk.Host, config []byte) ([]schema.Problem, error) {
-		if problems := schema.Check(d.schema, config); len(problems) > 0 {
+		problems := schema.Check(d.schema, config)
+		if h.ToolsOnly {
+			problems = slices.DeleteFunc(problems, func(p schema.Problem) bool { return p.Missing })
+		}
+		if len(problems) > 0 {
 			return problems, nil
 		}
 		var c C

@@ -20,7 +20,7 @@ func TestPluginWarnings(t *testing.T) {
 	}
 	const typo = "\ndeny contains \"nothing is read here\" if input.action == \"acess_sandbox\"\n"
 	policy := write(t, c.site.policies, "typo.rego", "package mezzo.authz\n"+typo)
-	place := fmt.Sprintf("%s:%d:16: %s:3: input.action is never \"acess_sandbox\"; did you mean \"access_sandbox\"?", config, line(t, config, "policies ="), policy)
+	place := fmt.Sprintf("%s:%d:16: %s:3: there is no action \"acess_sandbox\"; did you mean \"access_sandbox\"?", config, line(t, config, "policies ="), policy)
 	r := command(t, "mezzo", "config", "validate", config)
 	if r.status != 0 {
 		t.Errorf("a warning is no mistake: %s", r)

@@ -52,7 +52,7 @@ func newRoot() *cobra.Command {
 	root.AddCommand(
 		newRun(o), newPs(o), newLogs(o), newAgents(o), newFrameworks(o), newExplain(o), newWait(o),
 		newLocal(), newMaster(), newAgent(),
-		newConfig(o), newPlugin(o), newVersion(o))
+		newConfig(o), newPlugin(o), newPolicy(o), newVersion(o))
 	for _, c := range append(root.Commands(), root) {
 		if c.HasSubCommands() {
 			onlySubcommands(c)

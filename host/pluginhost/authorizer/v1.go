@@ -49,17 +49,21 @@ func (a *Authorizer) Authorize(ctx context.Context, r contract.Request) (contrac
 		return contract.Answer{}, a.plugin.Wrap(err)
 	}
 	answer := authorizerconv.AnswerFromProto(response)
-	want := max(1, len(r.Objects))
-	if len(answer.Decisions) != want {
-		return contract.Answer{}, a.plugin.Bug("%d decisions about %d objects", len(answer.Decisions), want)
-	}
-	if err := a.checkRevision(answer.Revision); err != nil {
+	if err := checkAnswer(a.plugin, r, &answer); err != nil {
 		return contract.Answer{}, err
+	}
+	return answer, nil
+}
+
+// checkAnswer holds an answer against its question, and shortens reasons that are too long.
+func checkAnswer(p *pluginhost.Plugin, r contract.Request, answer *contract.Answer) error {
+	if want := max(1, len(r.Objects)); len(answer.Decisions) != want {
+		return p.Bug("%d decisions about %d objects", len(answer.Decisions), want)
 	}
 	for i := range answer.Decisions {
 		answer.Decisions[i].Reason = cut(answer.Decisions[i].Reason, maxReason)
 	}
-	return answer, nil
+	return checkRevision(p, answer.Revision)
 }
 
 // Filter asks which objects are allowed.
@@ -72,7 +76,7 @@ func (a *Authorizer) Filter(ctx context.Context, s contract.Subject, action cont
 	if err != nil {
 		return contract.FilterAnswer{}, a.plugin.Bug("the answer to a filter question: %w", err)
 	}
-	if err := a.checkRevision(answer.Revision); err != nil {
+	if err := checkRevision(a.plugin, answer.Revision); err != nil {
 		return contract.FilterAnswer{}, err
 	}
 	answer.Why = cut(answer.Why, maxReason)
@@ -111,7 +115,7 @@ func (a *Authorizer) follow(stream grpc.ServerStreamingClient[authorizerv1.Revis
 			return got, nil // the stream is opened again
 		}
 		revision := authorizerconv.RevisionFromProto(response)
-		if a.checkRevision(revision.ID) != nil {
+		if checkRevision(a.plugin, revision.ID) != nil {
 			continue
 		}
 		got = true
@@ -132,9 +136,9 @@ func (a *Authorizer) report(r contract.Revision) {
 	a.plugin.Report(fmt.Sprintf("the changed policy is not taken, revision %s stays in force: %s", r.ID, r.Problem))
 }
 
-func (a *Authorizer) checkRevision(id string) error {
+func checkRevision(p *pluginhost.Plugin, id string) error {
 	if id == "" || len(id) > maxRevision {
-		return a.plugin.Bug("the revision %.40q is empty or too long", id)
+		return p.Bug("the revision %.40q is empty or too long", id)
 	}
 	return nil
 }

@@ -3,7 +3,6 @@ package opa
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"path/filepath"
 	"sync"
@@ -39,18 +38,25 @@ type Authorizer struct {
 }
 
 // New compiles the policies and begins to watch the folder, until Close. Its errors are about the attribute
-// policies.
+// policies. For the tools alone nothing is read or watched: they read what they are asked about.
 func New(ctx context.Context, h sdk.Host, c Config) (*Authorizer, error) {
-	path, err := filepath.Abs(c.Policies)
-	if err != nil {
-		return nil, sdk.ConfigError(err, "policies")
+	path := c.Policies
+	if path != "" || !h.ToolsOnly {
+		var err error
+		if path, err = filepath.Abs(path); err != nil {
+			return nil, sdk.ConfigError(err, "policies")
+		}
 	}
 	c.Policies = path
-	p, err := load(ctx, path, c.Package, time.Now())
+	a := &Authorizer{config: c, log: h.Logger, done: make(chan struct{}), changed: make(chan struct{})}
+	if h.ToolsOnly {
+		a.stop = sync.OnceFunc(func() { close(a.done) })
+		return a, nil
+	}
+	p, err := load(ctx, []string{path}, c.Package, time.Now())
 	if err != nil {
 		return nil, sdk.ConfigError(err, "policies")
 	}
-	a := &Authorizer{config: c, log: h.Logger, done: make(chan struct{}), changed: make(chan struct{})}
 	a.current.Store(p)
 	watching, stop := context.WithCancel(context.Background())
 	a.stop = stop
@@ -80,7 +86,7 @@ func (a *Authorizer) Close() error {
 
 // reload takes what the folder holds now, if it compiles.
 func (a *Authorizer) reload(ctx context.Context) {
-	p, err := load(ctx, a.config.Policies, a.config.Package, time.Now())
+	p, err := load(ctx, []string{a.config.Policies}, a.config.Package, time.Now())
 	switch {
 	case err != nil && ctx.Err() != nil:
 		return
@@ -121,6 +127,9 @@ func (a *Authorizer) problemIs(problem string) {
 
 // Revisions implements authorizer.Authorizer.
 func (a *Authorizer) Revisions(ctx context.Context, emit func(authorizer.Revision) error) error {
+	if _, err := a.inForce(); err != nil {
+		return err
+	}
 	for {
 		a.mu.Lock()
 		p, problem, changed := a.current.Load(), a.problem, a.changed
@@ -140,24 +149,20 @@ func (a *Authorizer) Revisions(ctx context.Context, emit func(authorizer.Revisio
 
 // Authorize implements authorizer.Authorizer.
 func (a *Authorizer) Authorize(ctx context.Context, r authorizer.Request) (authorizer.Answer, error) {
-	p := a.current.Load()
-	info, ok := authorizer.ActionByName(string(r.Action))
-	if !ok {
-		return authorizer.Answer{}, sdk.Errorf(sdk.InvalidArgument, "unknown action %q", r.Action)
+	p, err := a.inForce()
+	if err != nil {
+		return authorizer.Answer{}, err
 	}
-	objects := r.Objects
-	if len(objects) == 0 {
-		objects = []authorizer.Object{{Kind: info.Object}}
+	answer, _, err := p.answer(ctx, r)
+	return answer, err
+}
+
+// inForce is the policy that decides; there is none where only the tools are wanted.
+func (a *Authorizer) inForce() (*policy, error) {
+	if p := a.current.Load(); p != nil {
+		return p, nil
 	}
-	answer := authorizer.Answer{Revision: p.revision, ValidUntil: p.validUntil(), Decisions: make([]authorizer.Decision, len(objects))}
-	subject := subjectTerm(r.Subject)
-	for i, o := range objects {
-		var err error
-		if answer.Decisions[i], err = p.decideOn(ctx, subject, r.Action, o); err != nil {
-			return authorizer.Answer{}, fmt.Errorf("decide %s: %w", r.Action, err)
-		}
-	}
-	return answer, nil
+	return nil, sdk.Errorf(sdk.FailedPrecondition, "the plugin was configured for its tools alone, and decides nothing")
 }
 
 func (p *policy) validUntil() time.Time {

@@ -9,16 +9,47 @@ import (
 	"github.com/open-policy-agent/opa/v1/ast"
 	"github.com/open-policy-agent/opa/v1/rego"
 
+	"github.com/mezzo-cluster/mezzo/sdk"
 	"github.com/mezzo-cluster/mezzo/sdk/authorizer"
 )
 
+// answer decides on a request's objects, and says which those are.
+func (p *policy) answer(ctx context.Context, r authorizer.Request) (authorizer.Answer, []authorizer.Object, error) {
+	info, err := action(r.Action)
+	if err != nil {
+		return authorizer.Answer{}, nil, err
+	}
+	objects := r.Objects
+	if len(objects) == 0 {
+		objects = []authorizer.Object{{Kind: info.Object}}
+	}
+	answer := authorizer.Answer{Revision: p.revision, ValidUntil: p.validUntil(), Decisions: make([]authorizer.Decision, len(objects))}
+	subject := subjectTerm(r.Subject)
+	for i, o := range objects {
+		if answer.Decisions[i], err = p.decideOn(ctx, subject, r.Action, o); err != nil {
+			return authorizer.Answer{}, nil, fmt.Errorf("decide %s: %w", r.Action, err)
+		}
+	}
+	return answer, objects, nil
+}
+
+// action is what is known of an action.
+func action(name authorizer.Action) (authorizer.ActionInfo, error) {
+	info, ok := authorizer.ActionByName(string(name))
+	if !ok {
+		return info, sdk.Errorf(sdk.InvalidArgument, "unknown action %q%s", name, meant(string(name), actionNames()))
+	}
+	return info, nil
+}
+
 // decideOn evaluates the policy for one object.
-func (p *policy) decideOn(ctx context.Context, subject *ast.Term, action authorizer.Action, o authorizer.Object) (authorizer.Decision, error) {
+func (p *policy) decideOn(ctx context.Context, subject *ast.Term, action authorizer.Action, o authorizer.Object, opts ...rego.EvalOption) (authorizer.Decision, error) {
 	object, err := fieldsTerm(o.Fields)
 	if err != nil {
 		return authorizer.Decision{}, err
 	}
-	results, err := p.decide.Eval(ctx, rego.EvalParsedInput(input(subject, action, o.Kind, object)))
+	opts = append(opts, rego.EvalParsedInput(input(subject, action, o.Kind, object)))
+	results, err := p.decide.Eval(ctx, opts...)
 	if err != nil {
 		return authorizer.Decision{}, err
 	}

@@ -2,7 +2,7 @@ package opa
 
 import (
 	"encoding/json"
-	"fmt"
+	"errors"
 
 	"github.com/open-policy-agent/opa/v1/ast"
 
@@ -26,6 +26,9 @@ func newOperand(e *ast.Expr, t *ast.Term, asList bool) (operand, error) {
 			return operand{}, refuse(e, err.Error())
 		}
 		return operand{constant: &v}, nil
+	}
+	if ref.HasPrefix(ast.DefaultRootRef) {
+		return operand{}, refuse(e, "a rule that looks at the object and has an `else` or a `default` has no predicate")
 	}
 	if !ref.HasPrefix(objectRef) {
 		return operand{}, refuse(e, "only input.object may be unknown")
@@ -90,15 +93,22 @@ func (o operand) within(depth int, p authorizer.Predicate) authorizer.Predicate 
 
 // constant turns a known value of the policy into one of the predicate.
 func constant(v ast.Value, asList bool) (authorizer.Value, error) {
-	if set, ok := v.(ast.Set); ok {
+	switch x := v.(type) {
+	case ast.Set:
 		if !asList {
-			return authorizer.Value{}, fmt.Errorf("an object's fields hold no sets to compare with")
+			return authorizer.Value{}, errors.New("an object's fields hold no sets to compare with")
 		}
-		v = ast.NewArray(set.Slice()...)
+		v = ast.NewArray(x.Slice()...)
+	case ast.Var:
+		return authorizer.Value{}, errors.New("a variable that is made of the object has no predicate")
+	case ast.Call:
+		return authorizer.Value{}, errors.New("what a call gives has no predicate")
+	case *ast.ArrayComprehension, *ast.SetComprehension, *ast.ObjectComprehension:
+		return authorizer.Value{}, errors.New("a comprehension over the object has no predicate")
 	}
 	plain, err := ast.JSON(v)
 	if err != nil {
-		return authorizer.Value{}, fmt.Errorf("this value has no counterpart")
+		return authorizer.Value{}, errors.New("this value has no counterpart")
 	}
 	data, err := json.Marshal(plain)
 	if err != nil {

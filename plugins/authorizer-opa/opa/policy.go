@@ -2,20 +2,15 @@ package opa
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
-	"errors"
 	"fmt"
-	"io/fs"
-	"os"
-	"path/filepath"
+	"maps"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/open-policy-agent/opa/v1/ast"
-	"github.com/open-policy-agent/opa/v1/loader"
 	"github.com/open-policy-agent/opa/v1/rego"
+	"github.com/open-policy-agent/opa/v1/storage"
 )
 
 // policy is one state of the folder, compiled.
@@ -27,26 +22,24 @@ type policy struct {
 	entry  string
 	// warnings are what its author should know of a policy that compiles.
 	warnings []string
+	store    storage.Store
 	// decide binds allow, deny and reason for one object.
 	decide rego.PreparedEvalQuery
 	// filter is allow, and no deny, with the object unknown.
 	filter rego.PreparedPartialQuery
 }
 
-// load reads and compiles a folder, or a single file.
-func load(ctx context.Context, path, entry string, now time.Time) (*policy, error) {
-	revision, err := fingerprint(path)
+// load reads and compiles the policies and data below some paths.
+func load(ctx context.Context, paths []string, entry string, now time.Time) (*policy, error) {
+	revision, err := fingerprint(paths)
 	if err != nil {
 		return nil, err
 	}
-	files, err := loader.NewFileLoader().Filtered([]string{path}, ignored)
+	files, err := read(paths, ignored)
 	if err != nil {
-		return nil, fmt.Errorf("read policies: %w", err)
+		return nil, err
 	}
 	modules := files.ParsedModules()
-	if len(modules) == 0 {
-		return nil, fmt.Errorf("no .rego file in %s", path)
-	}
 	if err := checkEntry(modules, entry); err != nil {
 		return nil, err
 	}
@@ -62,18 +55,23 @@ func load(ctx context.Context, path, entry string, now time.Time) (*policy, erro
 	if err != nil {
 		return nil, fmt.Errorf("read policy data: %w", err)
 	}
-	p := &policy{revision: revision, loaded: now, entry: entry, steady: isSteady(modules), warnings: warnings}
-	shared := []func(*rego.Rego){rego.Compiler(compiler), rego.Store(store)}
-	allow, deny, reason := "data."+entry+".allow", "data."+entry+".deny", "data."+entry+".reason"
+	p := &policy{revision: revision, loaded: now, entry: entry, store: store, steady: len(unsteady(modules)) == 0, warnings: warnings}
+	return p, p.prepare(ctx, compiler)
+}
+
+// prepare makes the policy ready for questions.
+func (p *policy) prepare(ctx context.Context, compiler *ast.Compiler) (err error) {
+	shared := []func(*rego.Rego){rego.Compiler(compiler), rego.Store(p.store)}
+	allow, deny, reason := "data."+p.entry+".allow", "data."+p.entry+".deny", "data."+p.entry+".reason"
 	query := fmt.Sprintf("allow = [x | x := %s]; deny = [x | some x in %s]; reason = [x | some x in %s]", allow, deny, reason)
 	if p.decide, err = rego.New(append(shared, rego.Query(query))...).PrepareForEval(ctx); err != nil {
-		return nil, fmt.Errorf("prepare policies: %w", err)
+		return fmt.Errorf("prepare policies: %w", err)
 	}
 	partial := append(shared, rego.Query("data."+verdictPackage+".permitted = true"), rego.Unknowns([]string{"input.object"}))
 	if p.filter, err = rego.New(partial...).PrepareForPartial(ctx); err != nil {
-		return nil, fmt.Errorf("prepare policies for filtering: %w", err)
+		return fmt.Errorf("prepare policies for filtering: %w", err)
 	}
-	return p, nil
+	return nil
 }
 
 // verdictFile and verdictPackage name the module that sums the policies' rules up for filtering.
@@ -99,16 +97,50 @@ denied if some _ in data.%s.deny
 // checkEntry makes sure that the rules the host asks for are there and of the right form.
 func checkEntry(modules map[string]*ast.Module, entry string) error {
 	if len(rules(modules, entry, "allow")) == 0 {
-		return fmt.Errorf("the policies define no rule `allow` in package %s; begin with `package %s` and `default allow := false`", entry, entry)
+		return noEntry(modules, entry)
 	}
 	for _, name := range []string{"deny", "reason"} {
 		for _, r := range rules(modules, entry, name) {
 			if r.Head.Key == nil {
-				return fmt.Errorf("%s: rule `%s` is a set of texts: write `%s contains \"why\" if …`", r.Location, name, name)
+				return &mistake{r.Location, "entry_point", fmt.Sprintf("rule `%s` is a set of texts: write `%s contains \"why\" if …`", name, name)}
 			}
 		}
 	}
 	return nil
+}
+
+// noEntry says that there is no rule `allow`, at the file that may have been meant to hold it.
+func noEntry(modules map[string]*ast.Module, entry string) error {
+	m := &mistake{code: "entry_point", text: fmt.Sprintf(
+		"the policies define no rule `allow` in package %s; begin with `package %s` and `default allow := false`", entry, entry)}
+	for _, name := range slices.Sorted(maps.Keys(modules)) {
+		pkg := modules[name].Package
+		path := strings.TrimPrefix(pkg.Path.String(), "data.")
+		switch {
+		case path == entry && m.at == nil:
+			m.at = pkg.Location
+		case path != entry && len(rules(modules, path, "allow")) > 0:
+			m.at = pkg.Location
+			m.text += fmt.Sprintf(", or set package = %q in the plugin's config block", path)
+			return m
+		}
+	}
+	return m
+}
+
+// mistake is something wrong with policies that OPA takes.
+type mistake struct {
+	at   *ast.Location // nil when it is in no one place
+	code string
+	text string
+}
+
+// Error gives the place and the text.
+func (m *mistake) Error() string {
+	if m.at == nil {
+		return m.text
+	}
+	return fmt.Sprintf("%s: %s", m.at, m.text)
 }
 
 // rules are the rules of a name in the entry package.
@@ -127,72 +159,19 @@ func rules(modules map[string]*ast.Module, entry, name string) []*ast.Rule {
 	return out
 }
 
-// isSteady reports whether the modules call nothing whose result changes by itself: the time, a remote service, a
+// unsteady are the places where modules call what gives another result by itself: the time, a remote service, a
 // random number.
-func isSteady(modules map[string]*ast.Module) bool {
-	steady := true
+func unsteady(modules map[string]*ast.Module) []*ast.Term {
+	var out []*ast.Term
 	for _, m := range modules {
 		ast.WalkTerms(m, func(t *ast.Term) bool {
 			if ref, ok := t.Value.(ast.Ref); ok {
 				if b, ok := ast.BuiltinMap[ref.String()]; ok && b.Nondeterministic {
-					steady = false
+					out = append(out, t)
 				}
 			}
-			return !steady
+			return false
 		})
 	}
-	return steady
-}
-
-// ignored leaves out hidden files, tests, and what is neither policy nor data.
-func ignored(path string, info fs.FileInfo, _ int) bool {
-	name := info.Name()
-	if strings.HasPrefix(name, ".") && name != "." && name != ".." {
-		return true
-	}
-	if info.IsDir() {
-		return false
-	}
-	return strings.HasSuffix(name, "_test.rego") || !slices.Contains([]string{".rego", ".json", ".yaml", ".yml"}, filepath.Ext(path))
-}
-
-// fingerprint names the present content of the folder: the same after a restart, another after any change.
-func fingerprint(root string) (string, error) {
-	sum := sha256.New()
-	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		info, err := d.Info()
-		if err != nil {
-			return err
-		}
-		if ignored(path, info, 0) {
-			if d.IsDir() {
-				return fs.SkipDir
-			}
-			return nil
-		}
-		if d.IsDir() {
-			return nil
-		}
-		data, err := os.ReadFile(path)
-		if err != nil {
-			return err
-		}
-		rel, err := filepath.Rel(root, path)
-		if err != nil {
-			return err
-		}
-		fmt.Fprintf(sum, "%s %d\n", rel, len(data))
-		sum.Write(data)
-		return nil
-	})
-	if errors.Is(err, fs.ErrNotExist) {
-		return "", fmt.Errorf("%s does not exist", root)
-	}
-	if err != nil {
-		return "", fmt.Errorf("read policies: %w", err)
-	}
-	return hex.EncodeToString(sum.Sum(nil))[:16], nil
+	return out
 }

@@ -1,6 +1,7 @@
 package opa
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/open-policy-agent/opa/v1/ast"
@@ -15,6 +16,9 @@ type translation struct {
 	support map[string][]*ast.Rule
 	// depth bounds how far rules refer to rules.
 	depth int
+	// gather has the translation go on after a misfit, to find them all in misfits.
+	gather  bool
+	misfits []*misfit
 }
 
 const maxDepth = 16
@@ -35,6 +39,11 @@ func (t *translation) queries(qs []ast.Body) (authorizer.Predicate, error) {
 	var alternatives []authorizer.Predicate
 	for _, q := range qs {
 		p, err := t.body(q)
+		var m *misfit
+		if t.gather && errors.As(err, &m) {
+			t.misfits = append(t.misfits, m)
+			continue
+		}
 		if err != nil {
 			return p, err
 		}
@@ -98,11 +107,38 @@ func isOperator(v ast.Var) bool {
 	return ok || v == "internal" || v == "data"
 }
 
-func refuse(e *ast.Expr, why string) error {
-	if e.Location != nil && e.Location.File != "" {
-		return fmt.Errorf("%s:%d: %s: %s", e.Location.File, e.Location.Row, why, e)
+// misfit is why an expression that partial evaluation leaves is no predicate.
+type misfit struct {
+	// at is the place in the policies; nil when it is not known.
+	at   *ast.Location
+	why  string
+	expr *ast.Expr
+}
+
+// Error gives the place, the reason and the expression.
+func (m *misfit) Error() string {
+	if m.at != nil {
+		return fmt.Sprintf("%s:%d: %s: %s", m.at.File, m.at.Row, m.why, m.expr)
 	}
-	return fmt.Errorf("%s: %s", why, e)
+	return fmt.Sprintf("%s: %s", m.why, m.expr)
+}
+
+func refuse(e *ast.Expr, why string) error { return &misfit{at: place(e), why: why, expr: e} }
+
+// place is where in the policies an expression comes from. Partial evaluation makes expressions of its own, whose
+// terms still know.
+func place(e *ast.Expr) *ast.Location {
+	if e.Location != nil && e.Location.File != "" {
+		return e.Location
+	}
+	var at *ast.Location
+	ast.WalkTerms(e, func(t *ast.Term) bool {
+		if at == nil && t.Location != nil && t.Location.File != "" {
+			at = t.Location
+		}
+		return at != nil
+	})
+	return at
 }
 
 func (t *translation) expression(e *ast.Expr) (authorizer.Predicate, error) {

@@ -18,12 +18,18 @@ import (
 type Problem struct {
 	Path []any
 	Err  error
+	// Missing says that it is the want of something that is required.
+	Missing bool
 }
 
 func at(path []any, step any) []any { return append(slices.Clip(path), step) }
 
 func problem(path []any, format string, args ...any) []Problem {
 	return []Problem{{Path: path, Err: fmt.Errorf(format, args...)}}
+}
+
+func missing(path []any, format string, args ...any) []Problem {
+	return []Problem{{Path: path, Err: fmt.Errorf(format, args...), Missing: true}}
 }
 
 // Check says what is wrong with a configuration's JSON. The host has checked it before; a plugin checks
@@ -71,7 +77,7 @@ func checkAttributes(as []*pluginv1.Attribute, m map[string]json.RawMessage, pat
 		case given:
 			problems = append(problems, checkAttribute(a, value, at(path, a.GetName()))...)
 		case a.GetRequired():
-			problems = append(problems, problem(at(path, a.GetName()), "%q is required", a.GetName())...)
+			problems = append(problems, missing(at(path, a.GetName()), "%q is required", a.GetName())...)
 		}
 	}
 	return problems
@@ -93,7 +99,7 @@ func unknown(m map[string]json.RawMessage, path []any) []Problem {
 func checkBlocks(t *pluginv1.BlockType, data []byte, given bool, path []any) []Problem {
 	if !given {
 		if t.GetMinItems() > 0 {
-			return problem(path, "block %q is required", t.GetName())
+			return missing(path, "block %q is required", t.GetName())
 		}
 		return nil
 	}

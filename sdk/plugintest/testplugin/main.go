@@ -16,6 +16,8 @@
 //	protocol    speaks another version of go-plugin's protocol
 //	deaf        ignores requests to end
 //	mumbles     warns of nothing in particular
+//	fibs        tells those who write policies what is not so (authorizers)
+//	toolless    has nothing for those who write policies (authorizers)
 package main
 
 import (
@@ -77,6 +79,10 @@ func main() {
 	case "allocator":
 		serve.Allocator("test", version, newAllocator(mode), serve.Doc("Offers everything that is free."))
 	case "authorizer":
+		if mode == "toolless" {
+			serve.Authorizer("test", version, newToolless)
+			return
+		}
 		serve.Authorizer("test", version, newAuthorizer(mode), serve.Doc("Allows what does not begin with no."))
 	case "isolator":
 		serve.Isolator("test", version, newIsolator(mode), serve.Doc("Keeps a file for each container."))

@@ -485,8 +485,10 @@ func (x *Finding) GetMessage() string {
 
 // ExplainRequest is a question.
 type ExplainRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Request       *AuthorizeRequest      `protobuf:"bytes,1,opt,name=request,proto3" json:"request,omitempty"`
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	Request *AuthorizeRequest      `protobuf:"bytes,1,opt,name=request,proto3" json:"request,omitempty"`
+	// Files and folders of the policies to ask; none for those configured.
+	Paths         []string `protobuf:"bytes,2,rep,name=paths,proto3" json:"paths,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -524,6 +526,13 @@ func (*ExplainRequest) Descriptor() ([]byte, []int) {
 func (x *ExplainRequest) GetRequest() *AuthorizeRequest {
 	if x != nil {
 		return x.Request
+	}
+	return nil
+}
+
+func (x *ExplainRequest) GetPaths() []string {
+	if x != nil {
+		return x.Paths
 	}
 	return nil
 }
@@ -835,9 +844,10 @@ const file_mezzo_authorizer_v1_tools_proto_rawDesc = "" +
 	"\bseverity\x18\x01 \x01(\x0e2$.mezzo.authorizer.v1.FindingSeverityR\bseverity\x129\n" +
 	"\blocation\x18\x02 \x01(\v2\x1d.mezzo.authorizer.v1.LocationR\blocation\x12\x12\n" +
 	"\x04code\x18\x03 \x01(\tR\x04code\x12\x18\n" +
-	"\amessage\x18\x04 \x01(\tR\amessage\"Q\n" +
+	"\amessage\x18\x04 \x01(\tR\amessage\"g\n" +
 	"\x0eExplainRequest\x12?\n" +
-	"\arequest\x18\x01 \x01(\v2%.mezzo.authorizer.v1.AuthorizeRequestR\arequest\"g\n" +
+	"\arequest\x18\x01 \x01(\v2%.mezzo.authorizer.v1.AuthorizeRequestR\arequest\x12\x14\n" +
+	"\x05paths\x18\x02 \x03(\tR\x05paths\"g\n" +
 	"\x0fExplainResponse\x12>\n" +
 	"\x06answer\x18\x01 \x01(\v2&.mezzo.authorizer.v1.AuthorizeResponseR\x06answer\x12\x14\n" +
 	"\x05trace\x18\x02 \x03(\tR\x05trace\"9\n" +

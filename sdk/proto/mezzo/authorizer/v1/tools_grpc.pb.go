@@ -29,7 +29,10 @@ const (
 //
 // For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
 //
-// PolicyToolsService helps those who write policies. An authorizer may serve it; `mezzo policy` calls it.
+// PolicyToolsService helps those who write policies. An authorizer may serve it; `mezzo policy` calls it, on a process
+// whose ConfigureRequest says tools_only. Paths are absolute. Errors: INVALID_ARGUMENT for a path that cannot be
+// read, a regular expression or an action that is none; FAILED_PRECONDITION for policies that Test, Explain or
+// Coverage cannot compile, or tests that fail Coverage. Bad policies are no error of Check's, but findings.
 type PolicyToolsServiceClient interface {
 	// Test runs the policies' own tests.
 	Test(ctx context.Context, in *TestRequest, opts ...grpc.CallOption) (*TestResponse, error)
@@ -93,7 +96,10 @@ func (c *policyToolsServiceClient) Coverage(ctx context.Context, in *CoverageReq
 // All implementations must embed UnimplementedPolicyToolsServiceServer
 // for forward compatibility.
 //
-// PolicyToolsService helps those who write policies. An authorizer may serve it; `mezzo policy` calls it.
+// PolicyToolsService helps those who write policies. An authorizer may serve it; `mezzo policy` calls it, on a process
+// whose ConfigureRequest says tools_only. Paths are absolute. Errors: INVALID_ARGUMENT for a path that cannot be
+// read, a regular expression or an action that is none; FAILED_PRECONDITION for policies that Test, Explain or
+// Coverage cannot compile, or tests that fail Coverage. Bad policies are no error of Check's, but findings.
 type PolicyToolsServiceServer interface {
 	// Test runs the policies' own tests.
 	Test(context.Context, *TestRequest) (*TestResponse, error)

@@ -712,7 +712,11 @@ type ConfigureRequest struct {
 	// The name of the instance: the second label of the plugin's block.
 	Instance string `protobuf:"bytes,2,opt,name=instance,proto3" json:"instance,omitempty"`
 	// A folder of the plugin's own that exists and is kept over restarts. Absolute.
-	DataDir       string `protobuf:"bytes,3,opt,name=data_dir,json=dataDir,proto3" json:"data_dir,omitempty"`
+	DataDir string `protobuf:"bytes,3,opt,name=data_dir,json=dataDir,proto3" json:"data_dir,omitempty"`
+	// The host calls nothing of the kind's services but its tools, such as mezzo.authorizer.v1.PolicyToolsService: it
+	// helps somebody who writes what the plugin decides by. That need not be there then, or be right, attributes
+	// that are required may be missing, and all other calls may fail with FAILED_PRECONDITION.
+	ToolsOnly     bool `protobuf:"varint,4,opt,name=tools_only,json=toolsOnly,proto3" json:"tools_only,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -766,6 +770,13 @@ func (x *ConfigureRequest) GetDataDir() string {
 		return x.DataDir
 	}
 	return ""
+}
+
+func (x *ConfigureRequest) GetToolsOnly() bool {
+	if x != nil {
+		return x.ToolsOnly
+	}
+	return false
 }
 
 // ConfigureResponse says what is wrong with a configuration, and what somebody should know of it.
@@ -1124,12 +1135,14 @@ const file_mezzo_plugin_v1_plugin_proto_rawDesc = "" +
 	"\tmin_items\x18\x04 \x01(\rR\bminItems\x12\x1b\n" +
 	"\tmax_items\x18\x05 \x01(\rR\bmaxItems\x12\x14\n" +
 	"\x05label\x18\x06 \x01(\tR\x05label\x12\x10\n" +
-	"\x03doc\x18\a \x01(\tR\x03doc\"j\n" +
+	"\x03doc\x18\a \x01(\tR\x03doc\"\x89\x01\n" +
 	"\x10ConfigureRequest\x12\x1f\n" +
 	"\vconfig_json\x18\x01 \x01(\fR\n" +
 	"configJson\x12\x1a\n" +
 	"\binstance\x18\x02 \x01(\tR\binstance\x12\x19\n" +
-	"\bdata_dir\x18\x03 \x01(\tR\adataDir\"R\n" +
+	"\bdata_dir\x18\x03 \x01(\tR\adataDir\x12\x1d\n" +
+	"\n" +
+	"tools_only\x18\x04 \x01(\bR\ttoolsOnly\"R\n" +
 	"\x11ConfigureResponse\x12=\n" +
 	"\vdiagnostics\x18\x01 \x03(\v2\x1b.mezzo.plugin.v1.DiagnosticR\vdiagnostics\"\xa0\x01\n" +
 	"\n" +
