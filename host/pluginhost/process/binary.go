@@ -15,14 +15,16 @@ import (
 var ErrChecksum = errors.New("the checksum does not match")
 
 // Binary is a program's file, opened once: what was hashed is what is executed, whatever happens to the
-// path meanwhile.
+// path meanwhile. On Linux a script is hashed and executed as a copy in memory that nobody can change, since
+// the system refuses writes only to programs that it runs itself.
 type Binary struct {
 	// Path is where it was opened.
 	Path string
 	// SHA256 is its checksum in lower-case hexadecimal.
 	SHA256 string
 
-	file    *os.File
+	file *os.File
+	// script says that it begins with #! and is for an interpreter, which opens it once more.
 	script  bool
 	size    int64
 	changed time.Time
@@ -35,9 +37,10 @@ func OpenBinary(path, want string) (_ *Binary, err error) {
 	if err != nil {
 		return nil, explainOpen(path, err)
 	}
+	b := &Binary{Path: path, file: file}
 	defer func() {
 		if err != nil {
-			file.Close()
+			b.file.Close()
 		}
 	}()
 	info, err := file.Stat()
@@ -50,7 +53,7 @@ func OpenBinary(path, want string) (_ *Binary, err error) {
 	if info.Mode().Perm()&0o111 == 0 && checkExecutable {
 		return nil, fmt.Errorf("%s may not be executed; chmod +x %s", path, path)
 	}
-	b := &Binary{Path: path, file: file, size: info.Size(), changed: info.ModTime()}
+	b.size, b.changed = info.Size(), info.ModTime()
 	if err := b.hash(); err != nil {
 		return nil, fmt.Errorf("read %s: %w", path, err)
 	}
@@ -67,7 +70,11 @@ func (b *Binary) hash() error {
 	if err != nil && !errors.Is(err, io.EOF) {
 		return err
 	}
-	b.script = string(magic[:n]) == "#!"
+	if b.script = string(magic[:n]) == "#!"; b.script {
+		if err := b.seal(); err != nil {
+			return err
+		}
+	}
 	if _, err := io.Copy(h, b.file); err != nil {
 		return err
 	}
