@@ -15,6 +15,8 @@
 //	elsewhere   says that it listens where it has no business to
 //	protocol    speaks another version of go-plugin's protocol
 //	deaf        ignores requests to end
+//	bare        an authorizer with nothing of go-plugin, which lies
+//	certified   the same with a certificate that it was not asked for
 package main
 
 import (
@@ -96,6 +98,8 @@ func misbehaveEarly(kind, mode string) {
 		forever()
 	case "deaf":
 		signal.Ignore(syscall.SIGTERM)
+	case "bare", "certified":
+		serveBare(mode == "certified")
 	case "old":
 		serveOld(kind)
 	case "lies":
