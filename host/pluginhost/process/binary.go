@@ -8,6 +8,8 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"strings"
+	"syscall"
 	"time"
 )
 
@@ -25,9 +27,10 @@ type Binary struct {
 
 	file *os.File
 	// script says that it begins with #! and is for an interpreter, which opens it once more.
-	script  bool
-	size    int64
-	changed time.Time
+	script      bool
+	interpreter string
+	size        int64
+	changed     time.Time
 }
 
 // OpenBinary opens a program and reads it whole for its checksum. A wanted checksum that is not empty must
@@ -65,12 +68,14 @@ func OpenBinary(path, want string) (_ *Binary, err error) {
 
 func (b *Binary) hash() error {
 	h := sha256.New()
-	magic := make([]byte, 2)
-	n, err := b.file.ReadAt(magic, 0)
+	head := make([]byte, 256)
+	n, err := b.file.ReadAt(head, 0)
 	if err != nil && !errors.Is(err, io.EOF) {
 		return err
 	}
-	if b.script = string(magic[:n]) == "#!"; b.script {
+	line, _, _ := strings.Cut(string(head[:n]), "\n")
+	if line, b.script = strings.CutPrefix(line, "#!"); b.script {
+		b.interpreter, _, _ = strings.Cut(strings.TrimSpace(line), " ")
 		if err := b.seal(); err != nil {
 			return err
 		}
@@ -103,6 +108,18 @@ func explainOpen(path string, err error) error {
 		return fmt.Errorf("there is no plugin program %s: %w", path, fs.ErrNotExist)
 	}
 	return err
+}
+
+// explainExecute says why the system does not execute it.
+func (b *Binary) explainExecute(err error) error {
+	switch {
+	case b.script && errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("execute %s: its first line asks for the interpreter %q, which is not there: %w", b.Path, b.interpreter, err)
+	case errors.Is(err, syscall.ENOEXEC):
+		return fmt.Errorf("execute %s: it is neither a program for this machine nor a script that begins with #!: %w", b.Path, err)
+	default:
+		return fmt.Errorf("execute %s: %w", b.Path, err)
+	}
 }
 
 func describeMode(mode fs.FileMode) string {

@@ -202,6 +202,25 @@ func TestScriptIsSealed(t *testing.T) {
 	}
 }
 
+// TestNotExecutable: what cannot be executed is explained.
+func TestNotExecutable(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"#! /nowhere/python3 -I\nimport sys\n": `asks for the interpreter "/nowhere/python3", which is not there`,
+		"#!/nowhere/python3":                   `asks for the interpreter "/nowhere/python3", which is not there`,
+		"import sys\n":                         "neither a program for this machine nor a script that begins with #!",
+	} {
+		path := filepath.Join(t.TempDir(), "program")
+		if err := os.WriteFile(path, []byte(text), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		p, _, _ := newProcess(t, open(t, path))
+		if err := p.Start(t.Context()); err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), path) {
+			t.Errorf("%q: %v", text, err)
+		}
+	}
+}
+
 func TestKill(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "script")
