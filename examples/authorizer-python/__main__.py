@@ -58,8 +58,11 @@ class Authorizer(plugin.Plugin, authorizer_pb2_grpc.AuthorizerServiceServicer):
             data = self.file.read_bytes()
             self.take(data)
         except (OSError, permissions.BadPermissions) as e:
-            raise plugin.ConfigError(f"{self.file}: {e}", "permissions") from e
+            raise plugin.ConfigError(self.problem(e), "permissions") from e
         self.watching = asyncio.create_task(self.watch(data))
+
+    def problem(self, e: OSError | permissions.BadPermissions) -> str:
+        return f"{self.file}: {e.strerror if isinstance(e, OSError) else e}"
 
     def take(self, data: bytes) -> None:
         self.permissions = permissions.parse(data)
@@ -78,7 +81,7 @@ class Authorizer(plugin.Plugin, authorizer_pb2_grpc.AuthorizerServiceServicer):
                 self.take(data)
                 log.info("the permissions have changed", extra={"revision": self.permissions.revision})
             except (OSError, permissions.BadPermissions) as e:
-                problem = f"{self.file}: {e}"
+                problem = self.problem(e)
                 if problem == self.state.problem:
                     continue
                 if isinstance(e, OSError):
