@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// PolicyTools is what an Authorizer may offer to those who write policies: `mezzo policy` calls it. Paths
+// PolicyTools is what an Authorizer may offer to those who write policies. Paths
 // are policy files or folders on the plugin's machine; none means the configured ones.
 type PolicyTools interface {
 	// Test runs the policies' own tests.

@@ -29,7 +29,7 @@ const (
 //
 // For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
 //
-// PolicyToolsService helps those who write policies. An authorizer may serve it; `mezzo policy` calls it.
+// PolicyToolsService helps those who write policies. An authorizer may serve it.
 type PolicyToolsServiceClient interface {
 	// Test runs the policies' own tests.
 	Test(ctx context.Context, in *TestRequest, opts ...grpc.CallOption) (*TestResponse, error)
@@ -93,7 +93,7 @@ func (c *policyToolsServiceClient) Coverage(ctx context.Context, in *CoverageReq
 // All implementations must embed UnimplementedPolicyToolsServiceServer
 // for forward compatibility.
 //
-// PolicyToolsService helps those who write policies. An authorizer may serve it; `mezzo policy` calls it.
+// PolicyToolsService helps those who write policies. An authorizer may serve it.
 type PolicyToolsServiceServer interface {
 	// Test runs the policies' own tests.
 	Test(context.Context, *TestRequest) (*TestResponse, error)
