@@ -22,7 +22,7 @@ from mezzo.plugin.v1 import plugin_pb2 as pb
 from mezzo.plugin.v1 import plugin_pb2_grpc
 
 MAGIC_COOKIE = "6d657a7a6f2d706c7567696e-1f0c9b53a7e84c62"
-MAX_MESSAGE = 64 << 20  # bytes, of a message to the plugin
+MAX_MESSAGE = 16 << 20  # bytes, of a message to the plugin
 LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warn": logging.WARNING, "error": logging.ERROR}
 
 log = logging.getLogger("plugin")
