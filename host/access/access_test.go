@@ -295,6 +295,35 @@ func TestObjectsHaveTheDocumentedFields(t *testing.T) {
 	}
 }
 
+// TestVendorsAreToldOfAllActions: the table of docs/vendors/wire.md is that of the SDK.
+func TestVendorsAreToldOfAllActions(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile("../../docs/vendors/wire.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	quoted := func(names []string) string {
+		for i, name := range names {
+			names[i] = "`" + name + "`"
+		}
+		return strings.Join(names, ", ")
+	}
+	for _, kind := range authorizer.Kinds() {
+		var fields, actions []string
+		for _, f := range kind.Fields {
+			fields = append(fields, f.Name)
+		}
+		for _, a := range authorizer.Actions() {
+			if a.Object == kind.Kind {
+				actions = append(actions, string(a.Action))
+			}
+		}
+		if row := fmt.Sprintf("| `%s` | %s | %s |\n", kind.Kind, quoted(fields), quoted(actions)); !strings.Contains(string(page), row) {
+			t.Errorf("the page lacks the row\n%s", row)
+		}
+	}
+}
+
 func BenchmarkFilter100000(b *testing.B) {
 	p := authorizer.Compare(authorizer.Eq, authorizer.Field("framework", "principal"), authorizer.Const(authorizer.StringValue("alice")))
 	v := &View{predicate: &p}

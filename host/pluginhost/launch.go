@@ -2,6 +2,7 @@ package pluginhost
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -16,9 +17,11 @@ import (
 	goplugin "github.com/hashicorp/go-plugin"
 	"github.com/hashicorp/go-plugin/runner"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
 
 	"github.com/mezzo-cluster/mezzo/host/pluginhost/process"
 	"github.com/mezzo-cluster/mezzo/sdk/proto/handshake"
+	"github.com/mezzo-cluster/mezzo/sdk/proto/handshake/clientcert"
 )
 
 // maxMessage bounds what a plugin may send in one message, in bytes.
@@ -56,9 +59,16 @@ func launch(ctx context.Context, o Options, s Spec, log *output) (_ *link, err e
 	if l.dir, err = socketDir(o.RuntimeDir); err != nil {
 		return nil, err
 	}
-	l.client = goplugin.NewClient(l.clientConfig(o, s, binary))
+	encrypted, certificate, err := clientcert.New()
+	if err != nil {
+		return nil, err
+	}
+	l.client = goplugin.NewClient(l.clientConfig(o, s, binary, encrypted, certificate))
 	if err := l.connect(ctx); err != nil {
 		return nil, fmt.Errorf("start %s: %w%s", s.Binary, err, log.said())
+	}
+	if !s.Plain && encrypted.RootCAs == nil {
+		return nil, fmt.Errorf(`start %s: it does no TLS: its first line ends without a certificate; say tls = "off" in its block, or --tls off on the command line`, s.Binary)
 	}
 	return l, nil
 }
@@ -77,7 +87,17 @@ func socketDir(parent string) (string, error) {
 	return dir, os.Chmod(dir, 0o711)
 }
 
-func (l *link) clientConfig(o Options, s Spec, binary *process.Binary) *goplugin.ClientConfig {
+func (l *link) clientConfig(o Options, s Spec, binary *process.Binary, encrypted *tls.Config, certificate string) *goplugin.ClientConfig {
+	dial := []grpc.DialOption{
+		grpc.WithContextDialer(l.dial),
+		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxMessage), grpc.MaxCallSendMsgSize(maxMessage)),
+		// Both ends are on one machine, so what matters is to wait for each other as little as possible.
+		grpc.WithInitialWindowSize(4 << 20),
+		grpc.WithInitialConnWindowSize(16 << 20),
+	}
+	if s.Plain {
+		dial = append(dial, grpc.WithTransportCredentials(insecure.NewCredentials()))
+	}
 	return &goplugin.ClientConfig{
 		HandshakeConfig: goplugin.HandshakeConfig{
 			ProtocolVersion: handshake.ProtocolVersion, MagicCookieKey: handshake.CookieKey, MagicCookieValue: handshake.CookieValue,
@@ -85,21 +105,20 @@ func (l *link) clientConfig(o Options, s Spec, binary *process.Binary) *goplugin
 		Plugins:          goplugin.PluginSet{},
 		AllowedProtocols: []goplugin.Protocol{goplugin.ProtocolGRPC},
 		SkipHostEnv:      true,
-		AutoMTLS:         !s.Plain,
+		// Also with a plain connection, whose credentials are among the dial options: go-plugin takes it for
+		// granted when a plugin's first line has a certificate.
+		TLSConfig:        encrypted,
 		StartTimeout:     o.StartTimeout,
 		Logger:           hclog.NewNullLogger(),
 		SyncStdout:       l.output.stdout(),
 		SyncStderr:       l.output.stderr(),
 		UnixSocketConfig: &goplugin.UnixSocketConfig{TempDir: l.dir},
-		GRPCDialOptions: []grpc.DialOption{
-			grpc.WithContextDialer(l.dial),
-			grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxMessage), grpc.MaxCallSendMsgSize(maxMessage)),
-			// Both ends are on one machine, so what matters is to wait for each other as little as possible.
-			grpc.WithInitialWindowSize(4 << 20),
-			grpc.WithInitialConnWindowSize(16 << 20),
-		},
+		GRPCDialOptions:  dial,
 		RunnerFunc: func(_ hclog.Logger, cmd *exec.Cmd, dir string) (runner.Runner, error) {
 			env := append(cmd.Env, handshake.WatchStdin+"=1", handshake.LogLevel+"="+logLevel(o.Logger))
+			if !s.Plain {
+				env = append(env, clientcert.Variable+"="+certificate)
+			}
 			for _, name := range s.Env {
 				if value, ok := os.LookupEnv(name); ok {
 					env = append(env, name+"="+value)

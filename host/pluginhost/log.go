@@ -27,7 +27,8 @@ type output struct {
 	limit  *rate.Limiter
 
 	mu      sync.Mutex
-	panics  bool // a Go panic's trace has begun
+	panics  bool // a Go panic's trace has begun; it has no end
+	raised  bool // a Python exception's trace has begun; it ends with the first line that is not indented
 	dropped int
 	tail    []string
 }
@@ -104,7 +105,14 @@ func (o *output) parse(line []byte) (slog.Level, string, []slog.Attr) {
 	if strings.HasPrefix(text, "panic: ") || strings.HasPrefix(text, "fatal error: ") {
 		o.panics = true
 	}
-	if o.panics {
+	trace := o.panics || o.raised
+	if o.raised && text[0] != ' ' {
+		o.raised = false
+	}
+	if strings.HasPrefix(text, "Traceback (most recent call last):") {
+		o.raised, trace = true, true
+	}
+	if trace {
 		return slog.LevelError, text, nil
 	}
 	return slog.LevelInfo, text, nil
@@ -134,13 +142,14 @@ func parseJSON(line []byte) (slog.Level, string, []slog.Attr, bool) {
 	return slogLevel(level), message, attributes, true
 }
 
+// slogLevel knows hclog's levels, and those that loggers of other languages have beyond them.
 func slogLevel(hclogLevel string) slog.Level {
 	switch strings.ToLower(hclogLevel) {
 	case "trace", "debug":
 		return slog.LevelDebug
-	case "warn":
+	case "warn", "warning":
 		return slog.LevelWarn
-	case "error":
+	case "error", "critical", "fatal":
 		return slog.LevelError
 	default:
 		return slog.LevelInfo

@@ -16,6 +16,8 @@ func TestOutput(t *testing.T) {
 	for line, want := range map[string]string{
 		`{"@level":"warn","@message":"low","@timestamp":"2026","left":3,"a":"b"}`: `{"level":"WARN","msg":"low","a":"b","left":3}`,
 		`{"@level":"trace","@message":"x"}`:                                       `{"level":"DEBUG","msg":"x"}`,
+		`{"@level":"warning","@message":"x"}`:                                     `{"level":"WARN","msg":"x"}`,
+		`{"@level":"CRITICAL","@message":"x"}`:                                    `{"level":"ERROR","msg":"x"}`,
 		`{"@level":"unheard of","@message":"x"}`:                                  `{"level":"INFO","msg":"x"}`,
 		`{"no":"message"}`:                                                        `{"level":"INFO","msg":"{\"no\":\"message\"}"}`,
 		`{broken`:                                                                 `{"level":"INFO","msg":"{broken"}`,
@@ -53,6 +55,17 @@ func TestPanicTrace(t *testing.T) {
 	}
 	if got := o.said(); got != "; it printed:\n  before\n  panic: x\n  goroutine 1 [running]:" {
 		t.Errorf("said %q", got)
+	}
+}
+
+// TestPythonTrace: an exception's trace is an error up to the exception, and what follows it is not.
+func TestPythonTrace(t *testing.T) {
+	t.Parallel()
+	var b bytes.Buffer
+	o := newOutput(slog.New(slog.NewJSONHandler(&b, &slog.HandlerOptions{Level: slog.LevelError})))
+	_, _ = o.stderr().Write([]byte("before\nTraceback (most recent call last):\n  File \"x.py\", line 1\n    import y\nModuleNotFoundError: No module named 'y'\nafter\n"))
+	if n := strings.Count(b.String(), "\n"); n != 4 || strings.Contains(b.String(), "after") || !strings.Contains(b.String(), "No module named") {
+		t.Errorf("%d lines are errors:\n%s", n, &b)
 	}
 }
 

@@ -5,6 +5,8 @@ import (
 	"os"
 	"time"
 
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/emptypb"
 
 	pluginv1 "github.com/mezzo-cluster/mezzo/sdk/proto/mezzo/plugin/v1"
@@ -45,12 +47,12 @@ func (l *link) stop(o Options) {
 }
 
 // shutdown asks the plugin to end. A process that is ending cannot always answer, so only a deadline that
-// passes means that it did not hear.
+// passes means that it did not hear, or the answer that it has no such call, as in other languages than Go.
 func (l *link) shutdown(o Options) bool {
 	ctx, cancel := context.WithTimeout(context.Background(), o.StopTimeout)
 	defer cancel()
-	_ = l.conn.Invoke(ctx, "/plugin.GRPCController/Shutdown", &emptypb.Empty{}, &emptypb.Empty{})
-	return ctx.Err() == nil
+	err := l.conn.Invoke(ctx, "/plugin.GRPCController/Shutdown", &emptypb.Empty{}, &emptypb.Empty{})
+	return ctx.Err() == nil && status.Code(err) != codes.Unimplemented
 }
 
 // drain lets the plugin finish what it does.

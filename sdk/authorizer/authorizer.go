@@ -34,8 +34,8 @@ type Object struct {
 	Fields map[string]any
 }
 
-// Request is one question about any number of objects. No objects at all asks whether the action is
-// allowed on any object whatever; there is one decision then.
+// Request is one question about at most 1,000 objects. No objects at all asks about one of which nothing is
+// known; there is one decision then.
 type Request struct {
 	Subject Subject
 	Action  Action

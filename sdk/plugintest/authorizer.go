@@ -2,6 +2,8 @@ package plugintest
 
 import (
 	"context"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -17,6 +19,7 @@ import (
 func authorizerChecks() []check {
 	return append([]check{
 		{name: "decide", run: checkDecide},
+		{name: "decide on large objects", run: checkLarge},
 		{name: "decide on every action", run: checkActions},
 		{name: "filter as it decides", run: checkFilter},
 		{name: "tell the policy's revision", run: checkRevisions},
@@ -144,6 +147,14 @@ func checkDecide(b *bench) {
 		many[i] = objects(authorizer.TaskKind)[i%3]
 	}
 	p.ask(authorizer.Request{Subject: subjects()[1], Action: authorizer.ViewTask, Objects: many})
+}
+
+// checkLarge asks a question of more than the 4 MiB that gRPC's servers take unless they are told otherwise.
+func checkLarge(b *bench) {
+	p := b.authorizer(b.dataDir())
+	large := objects(authorizer.TaskKind)[1]
+	large.Fields["labels"] = map[string]any{"large": strings.Repeat("x", 8<<10)}
+	p.ask(authorizer.Request{Subject: subjects()[1], Action: authorizer.RunTask, Objects: slices.Repeat([]authorizer.Object{large}, 1000)})
 }
 
 func checkActions(b *bench) {

@@ -18,6 +18,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/mezzo-cluster/mezzo/sdk/proto/handshake"
+	"github.com/mezzo-cluster/mezzo/sdk/proto/handshake/clientcert"
 	pluginv1 "github.com/mezzo-cluster/mezzo/sdk/proto/mezzo/plugin/v1"
 )
 
@@ -233,8 +234,11 @@ func probe(ctx context.Context, kind string, conn grpc.ClientConnInterface) erro
 	}
 }
 
-// checkTLS connects as hosts do by default, with go-plugin's certificates.
+// checkTLS connects as hosts do unless they are told otherwise.
 func checkTLS(b *bench) {
+	if b.Plain {
+		b.skip("its configuration says that it does none")
+	}
 	p, err := b.startTLS()
 	if err != nil {
 		b.fatalf("%v", err)
@@ -248,17 +252,25 @@ func checkTLS(b *bench) {
 
 func (b *bench) startTLS() (*goplugin.GRPCClient, error) {
 	p := &plugin{bench: b, sockets: b.dataDir()}
+	encrypted, certificate, err := clientcert.New()
+	if err != nil {
+		return nil, err
+	}
 	client := goplugin.NewClient(&goplugin.ClientConfig{
 		HandshakeConfig: goplugin.HandshakeConfig{
 			ProtocolVersion: handshake.ProtocolVersion, MagicCookieKey: handshake.CookieKey, MagicCookieValue: handshake.CookieValue,
 		},
-		Plugins: goplugin.PluginSet{}, AllowedProtocols: []goplugin.Protocol{goplugin.ProtocolGRPC}, AutoMTLS: true, SkipHostEnv: true,
-		StartTimeout: b.Timeout, Cmd: p.command(), Logger: quiet(),
+		Plugins: goplugin.PluginSet{}, AllowedProtocols: []goplugin.Protocol{goplugin.ProtocolGRPC}, TLSConfig: encrypted, SkipHostEnv: true,
+		StartTimeout: b.Timeout, Cmd: p.command(clientcert.Variable + "=" + certificate), Logger: quiet(),
 	})
 	b.onEnd(client.Kill)
 	c, err := client.Client()
 	if err != nil {
 		return nil, err
+	}
+	if encrypted.RootCAs == nil {
+		return nil, fmt.Errorf("with %s in its environment its first line should end with its certificate; "+
+			"a plugin that does no TLS is tested with tls = \"off\" in its block (--tls off, Options.Plain)", clientcert.Variable)
 	}
 	return c.(*goplugin.GRPCClient), nil
 }

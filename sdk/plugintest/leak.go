@@ -17,10 +17,10 @@ const (
 	maxLine   = 64 << 10
 )
 
-// command is the plugin for go-plugin's own client.
-func (p *plugin) command() *exec.Cmd {
+// command is the plugin for go-plugin's own client, with one more variable.
+func (p *plugin) command(variable string) *exec.Cmd {
 	cmd := exec.Command(p.bench.Binary)
-	cmd.Env = append([]string{"PLUGIN_UNIX_SOCKET_DIR=" + p.sockets}, p.bench.Env...)
+	cmd.Env = append([]string{"PLUGIN_UNIX_SOCKET_DIR=" + p.sockets, variable}, p.bench.Env...)
 	return cmd
 }
 

@@ -20,6 +20,8 @@ type Options struct {
 	BadConfigs []string
 	// Env is NAME=VALUE for the plugin's environment, which is empty otherwise.
 	Env []string
+	// Plain says that the plugin does no TLS, and that its operators have to say tls = "off".
+	Plain bool
 	// Timeout is how long a call or a step of starting and stopping may take; zero is 10 s.
 	Timeout time.Duration
 	// FailFast leaves out what comes after the first check that fails.

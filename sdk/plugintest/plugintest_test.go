@@ -148,6 +148,35 @@ func TestTools(t *testing.T) {
 	}
 }
 
+// TestBare: a plugin needs no Shutdown, and no TLS where its operators say so.
+func TestBare(t *testing.T) {
+	t.Parallel()
+	for _, plain := range []bool{false, true} {
+		results, err := plugintest.Verify(t.Context(), plugintest.Options{
+			Kind: "authorizer", Binary: as(t, "authorizer", "bare"), Plain: plain, Timeout: 20 * time.Second,
+		}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		seen := 0
+		for _, r := range results {
+			switch r.Check {
+			case "end when asked":
+				if seen++; !r.Passed() {
+					t.Errorf("%+v", r)
+				}
+			case "TLS":
+				if seen++; plain != (r.Skipped != "") || plain != r.Passed() || !plain && !strings.Contains(r.Problems[0], "--tls off") {
+					t.Errorf("plain: %v: %+v", plain, r)
+				}
+			}
+		}
+		if seen != 2 {
+			t.Errorf("not all checks were made: %+v", results)
+		}
+	}
+}
+
 func TestOptions(t *testing.T) {
 	t.Parallel()
 	if _, err := plugintest.Verify(t.Context(), plugintest.Options{Kind: "spoon", Binary: "x"}, nil); err == nil {

@@ -14,7 +14,9 @@ import (
 	"time"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/emptypb"
 
 	"github.com/mezzo-cluster/mezzo/sdk/proto/handshake"
@@ -265,14 +267,19 @@ func (p *plugin) ended() bool {
 	}
 }
 
-// shutdown ends the process as a host does.
+// shutdown ends the process as a host does: by go-plugin's call, or by SIGTERM where that is not served.
 func (p *plugin) shutdown() {
 	p.look()
 	ctx, cancel := p.bench.call()
 	defer cancel()
-	_ = p.conn.Invoke(ctx, "/plugin.GRPCController/Shutdown", &emptypb.Empty{}, &emptypb.Empty{})
+	by := "Shutdown"
+	err := p.conn.Invoke(ctx, "/plugin.GRPCController/Shutdown", &emptypb.Empty{}, &emptypb.Empty{})
+	if status.Code(err) == codes.Unimplemented {
+		by = "SIGTERM, with Shutdown not served"
+		p.signalled(syscall.SIGTERM)
+	}
 	if !p.ended() {
-		p.bench.errorf("it has not ended %v after Shutdown", p.bench.Timeout)
+		p.bench.errorf("it has not ended %v after %s", p.bench.Timeout, by)
 		p.kill()
 	}
 }

@@ -23,6 +23,8 @@ type site struct {
 	resources string
 	// policies is the authorizer's folder; empty for a copy of the shipped one.
 	policies string
+	// permissions is the file of the Python authorizer, which then is there in the place of the shipped one.
+	permissions string
 	// plugins is a folder with the plugins' programs; empty for the shipped ones.
 	plugins string
 	// allocator, authorizer and isolator are more attributes of those plugins' blocks.
@@ -55,18 +57,21 @@ func (c *cluster) masterConfig() string {
 %s
 }
 %s%s`, c.address, c.link, freeAddress(c.t), filepath.Join(c.dir, "master"), c.site.plugins, c.site.master,
-		c.plugin("allocator", "drf", c.site.allocator), c.opa())
+		c.plugin("allocator", "drf", c.site.allocator), c.authorizer())
 }
 
-// opa is the authorizer's block.
-func (c *cluster) opa() string {
+// authorizer is the authorizer's block.
+func (c *cluster) authorizer() string {
+	if c.site.permissions != "" {
+		return c.plugin("authorizer", "python", fmt.Sprintf("config {\n    permissions = %q\n    interval = \"20ms\"\n  }", c.site.permissions))
+	}
 	return c.plugin("authorizer", "opa", c.site.authorizer+fmt.Sprintf("\n  config {\n    policies = %q\n  }", c.site.policies))
 }
 
 func (c *cluster) agentConfig(a *agent) string {
 	authorizer := ""
 	if c.site.asking {
-		authorizer = c.opa()
+		authorizer = c.authorizer()
 	}
 	return fmt.Sprintf(`agent {
   listen     = %q

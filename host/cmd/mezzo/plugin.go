@@ -91,7 +91,8 @@ func busiest(p pluginhost.Status) (calls, p50, p99 string) {
 }
 
 func newPluginInspect() *cobra.Command {
-	return &cobra.Command{
+	plain := false
+	cmd := &cobra.Command{
 		Use: "inspect BINARY", Short: "Print what a plugin is, and its config block with documentation", Args: args(cobra.ExactArgs(1)),
 		Long:    "Starts a plugin by itself, asks what it is and what its config block may hold, and prints that as HCL to copy.",
 		Example: "  mezzo plugin inspect bin/allocator-drf",
@@ -100,7 +101,7 @@ func newPluginInspect() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			d, err := pluginhost.Inspect(cmd.Context(), pluginhost.Options{Logger: slog.New(slog.DiscardHandler)}, pluginhost.Spec{Binary: binary, Name: a[0]})
+			d, err := pluginhost.Inspect(cmd.Context(), pluginhost.Options{Logger: slog.New(slog.DiscardHandler)}, pluginhost.Spec{Binary: binary, Name: a[0], Plain: plain})
 			if err != nil {
 				return err
 			}
@@ -120,6 +121,8 @@ func newPluginInspect() *cobra.Command {
 			return nil
 		},
 	}
+	tlsFlag(cmd, &plain)
+	return cmd
 }
 
 func newPluginReload(o *options) *cobra.Command {

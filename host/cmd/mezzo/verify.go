@@ -17,7 +17,7 @@ import (
 )
 
 func newPluginVerify(o *options) *cobra.Command {
-	configured, kind := "", ""
+	configured, kind, plain := "", "", false
 	cmd := &cobra.Command{
 		Use: "verify BINARY", Short: "Run the conformance kit against a plugin", Args: args(cobra.ExactArgs(1)),
 		Long: `Starts a plugin, again and again, as the host does, and checks that it keeps its contract: configuration good and bad,
@@ -25,7 +25,7 @@ normal use, repeats, cancellation, kill and recover, bad input, and that nothing
 block has required attributes is given that of a configuration file, by --config. Isolators need root.`,
 		Example: "  mezzo plugin verify bin/allocator-drf\n  mezzo plugin verify --config configs/local.hcl bin/authorizer-opa",
 		RunE: func(cmd *cobra.Command, a []string) error {
-			t, err := verification(cmd.Context(), a[0], kind, configured)
+			t, err := verification(cmd.Context(), a[0], kind, configured, plain)
 			if err != nil {
 				return err
 			}
@@ -39,42 +39,69 @@ block has required attributes is given that of a configuration file, by --config
 	}
 	cmd.Flags().StringVar(&configured, "config", "", "configuration file whose block for this plugin is used")
 	cmd.Flags().StringVar(&kind, "kind", "", "kind to test as, where the plugin serves several")
+	tlsFlag(cmd, &plain)
 	return cmd
 }
 
+// tlsFlag is the flag for a plugin that is started without a block that says how.
+func tlsFlag(cmd *cobra.Command, plain *bool) {
+	cmd.Flags().Func("tls", "auto, or off for a plugin that does no TLS, as in its block", func(text string) error {
+		*plain = text == "off"
+		if text != "off" && text != "auto" {
+			return fmt.Errorf("it is auto or off")
+		}
+		return nil
+	})
+}
+
 // verification asks the plugin what it is and finds its configuration.
-func verification(ctx context.Context, binary, kind, file string) (plugintest.Options, error) {
+func verification(ctx context.Context, binary, kind, file string, plain bool) (plugintest.Options, error) {
 	binary, err := filepath.Abs(binary)
 	if err != nil {
 		return plugintest.Options{}, err
 	}
-	d, err := pluginhost.Inspect(ctx, pluginhost.Options{Logger: slog.New(slog.DiscardHandler)}, pluginhost.Spec{Name: filepath.Base(binary), Binary: binary})
+	block, err := blockOf(binary, file)
+	if err != nil {
+		return plugintest.Options{}, err
+	}
+	block.Plain = block.Plain || plain
+	d, err := pluginhost.Inspect(ctx, pluginhost.Options{Logger: slog.New(slog.DiscardHandler)}, pluginhost.Spec{
+		Name: filepath.Base(binary), Binary: binary, Plain: block.Plain,
+	})
 	if err != nil {
 		return plugintest.Options{}, err
 	}
 	if kind == "" && len(d.Kinds) > 0 {
 		kind = d.Kinds[0]
 	}
-	t := plugintest.Options{Kind: kind, Binary: binary}
-	if file == "" {
+	t := plugintest.Options{Kind: kind, Binary: binary, Plain: block.Plain}
+	if block.Config == nil {
 		return t, nil
+	}
+	data, err := block.Config.JSON(d.Schema)
+	t.Config = string(data)
+	return t, err
+}
+
+// blockOf finds a plugin's block in a configuration file; without a file it is empty.
+func blockOf(binary, file string) (pluginhost.Spec, error) {
+	if file == "" {
+		return pluginhost.Spec{}, nil
 	}
 	settings, err := config.Load(file)
 	if err != nil {
-		return t, err
+		return pluginhost.Spec{}, err
 	}
 	specs, err := daemon.PluginSpecs(settings)
 	if err != nil {
-		return t, err
+		return pluginhost.Spec{}, err
 	}
 	for _, s := range specs {
 		if s.Binary == binary {
-			data, err := s.Config.JSON(d.Schema)
-			t.Config = string(data)
-			return t, err
+			return s, nil
 		}
 	}
-	return t, fmt.Errorf("%s has no plugin block for %s", file, binary)
+	return pluginhost.Spec{}, fmt.Errorf("%s has no plugin block for %s", file, binary)
 }
 
 // verifyProgress tells of each check as it ends.

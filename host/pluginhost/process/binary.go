@@ -8,6 +8,8 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"strings"
+	"syscall"
 	"time"
 )
 
@@ -15,17 +17,20 @@ import (
 var ErrChecksum = errors.New("the checksum does not match")
 
 // Binary is a program's file, opened once: what was hashed is what is executed, whatever happens to the
-// path meanwhile.
+// path meanwhile. On Linux a script is hashed and executed as a copy in memory that nobody can change, since
+// the system refuses writes only to programs that it runs itself.
 type Binary struct {
 	// Path is where it was opened.
 	Path string
 	// SHA256 is its checksum in lower-case hexadecimal.
 	SHA256 string
 
-	file    *os.File
-	script  bool
-	size    int64
-	changed time.Time
+	file *os.File
+	// script says that it begins with #! and is for an interpreter, which opens it once more.
+	script      bool
+	interpreter string
+	size        int64
+	changed     time.Time
 }
 
 // OpenBinary opens a program and reads it whole for its checksum. A wanted checksum that is not empty must
@@ -35,9 +40,10 @@ func OpenBinary(path, want string) (_ *Binary, err error) {
 	if err != nil {
 		return nil, explainOpen(path, err)
 	}
+	b := &Binary{Path: path, file: file}
 	defer func() {
 		if err != nil {
-			file.Close()
+			b.file.Close()
 		}
 	}()
 	info, err := file.Stat()
@@ -50,7 +56,7 @@ func OpenBinary(path, want string) (_ *Binary, err error) {
 	if info.Mode().Perm()&0o111 == 0 && checkExecutable {
 		return nil, fmt.Errorf("%s may not be executed; chmod +x %s", path, path)
 	}
-	b := &Binary{Path: path, file: file, size: info.Size(), changed: info.ModTime()}
+	b.size, b.changed = info.Size(), info.ModTime()
 	if err := b.hash(); err != nil {
 		return nil, fmt.Errorf("read %s: %w", path, err)
 	}
@@ -63,12 +69,18 @@ func OpenBinary(path, want string) (_ *Binary, err error) {
 
 func (b *Binary) hash() error {
 	h := sha256.New()
-	magic := make([]byte, 2)
-	n, err := b.file.ReadAt(magic, 0)
+	head := make([]byte, 256)
+	n, err := b.file.ReadAt(head, 0)
 	if err != nil && !errors.Is(err, io.EOF) {
 		return err
 	}
-	b.script = string(magic[:n]) == "#!"
+	line, _, _ := strings.Cut(string(head[:n]), "\n")
+	if line, b.script = strings.CutPrefix(line, "#!"); b.script {
+		b.interpreter, _, _ = strings.Cut(strings.TrimSpace(line), " ")
+		if err := b.seal(); err != nil {
+			return err
+		}
+	}
 	if _, err := io.Copy(h, b.file); err != nil {
 		return err
 	}
@@ -97,6 +109,18 @@ func explainOpen(path string, err error) error {
 		return fmt.Errorf("there is no plugin program %s: %w", path, fs.ErrNotExist)
 	}
 	return err
+}
+
+// explainExecute says why the system does not execute it.
+func (b *Binary) explainExecute(err error) error {
+	switch {
+	case b.script && errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("execute %s: its first line asks for the interpreter %q, which is not there: %w", b.Path, b.interpreter, err)
+	case errors.Is(err, syscall.ENOEXEC):
+		return fmt.Errorf("execute %s: it is neither a program for this machine nor a script that begins with #!: %w", b.Path, err)
+	default:
+		return fmt.Errorf("execute %s: %w", b.Path, err)
+	}
 }
 
 func describeMode(mode fs.FileMode) string {

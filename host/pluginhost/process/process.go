@@ -95,7 +95,7 @@ func (p *Process) Start(context.Context) (err error) {
 	execute(p.cmd, p.spec.Binary)
 	p.creds.apply(p.cmd)
 	if err := startRetrying(p.cmd); err != nil {
-		return fmt.Errorf("execute %s: %w", p.spec.Binary.Path, err)
+		return p.spec.Binary.explainExecute(err)
 	}
 	p.mu.Lock()
 	p.running = p.cmd.Process

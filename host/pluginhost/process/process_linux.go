@@ -3,6 +3,7 @@ package process
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"syscall"
@@ -20,6 +21,49 @@ func execute(cmd *exec.Cmd, b *Binary) {
 		return
 	}
 	cmd.Path = fmt.Sprintf("/proc/self/fd/%d", b.file.Fd())
+}
+
+// maxScript bounds a script, in bytes: a copy of it is kept in memory while its process lives.
+const maxScript = 256 << 20
+
+// seal replaces a script's file by a copy that cannot be changed any more, and that every user may read.
+func (b *Binary) seal() error {
+	if b.size > maxScript {
+		return fmt.Errorf("it is a script of %d bytes, and %d are the most", b.size, maxScript)
+	}
+	name, flags := "mezzo-plugin", unix.MFD_CLOEXEC|unix.MFD_ALLOW_SEALING
+	fd, err := unix.MemfdCreate(name, flags|unix.MFD_EXEC)
+	if errors.Is(err, unix.EINVAL) { // before Linux 6.3 it may always be executed
+		fd, err = unix.MemfdCreate(name, flags)
+	}
+	if err != nil {
+		return fmt.Errorf("make an executable file in memory, as scripts need (does the sysctl vm.memfd_noexec forbid it?): %w", err)
+	}
+	sealed := os.NewFile(uintptr(fd), name)
+	if err := fill(sealed, b.file); err != nil {
+		sealed.Close()
+		return err
+	}
+	info, err := sealed.Stat()
+	if err != nil {
+		sealed.Close()
+		return err
+	}
+	b.file.Close()
+	b.file, b.size, b.changed = sealed, info.Size(), info.ModTime()
+	return nil
+}
+
+func fill(sealed, from *os.File) error {
+	if _, err := io.Copy(sealed, io.LimitReader(from, maxScript)); err != nil {
+		return err
+	}
+	const seals = unix.F_SEAL_WRITE | unix.F_SEAL_GROW | unix.F_SEAL_SHRINK | unix.F_SEAL_SEAL
+	if _, err := unix.FcntlInt(sealed.Fd(), unix.F_ADD_SEALS, seals); err != nil {
+		return fmt.Errorf("seal a copy of it: %w", err)
+	}
+	_, err := sealed.Seek(0, io.SeekStart)
+	return err
 }
 
 // waitAndKillGroup waits until the process has ended and, while its id is still taken, kills what is left

@@ -30,6 +30,9 @@ func (c *credentials) own(string) error { return nil }
 
 func execute(cmd *exec.Cmd, b *Binary) { cmd.Path = b.Path }
 
+// seal leaves a script as it is: its path is run.
+func (b *Binary) seal() error { return nil }
+
 func startRetrying(cmd *exec.Cmd) error { return cmd.Start() }
 
 func waitAndKillGroup(int) {}

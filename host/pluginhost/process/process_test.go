@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -153,6 +154,70 @@ func TestScript(t *testing.T) {
 	}
 	if err := p.Wait(t.Context()); err == nil || p.ExitText() != "exit status 5" {
 		t.Errorf("%v, %s", err, p.ExitText())
+	}
+}
+
+// TestScriptIsSealed writes into a script while it is read: what was hashed runs to its end. It belongs to
+// another user than the one who runs it, who need not be able to read it.
+func TestScriptIsSealed(t *testing.T) {
+	t.Parallel()
+	if runtime.GOOS != "linux" || os.Geteuid() != 0 {
+		t.Skip("this needs Linux, and root to run the script as somebody else")
+	}
+	path := filepath.Join(t.TempDir(), "script")
+	text := "#!/bin/sh\necho first\nread line\n" + strings.Repeat("# more than a shell reads at once\n", 10000) + "echo honest\n"
+	if err := os.WriteFile(path, []byte(text), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	b := open(t, path)
+	change := func() {
+		if err := os.WriteFile(path, []byte(strings.Replace(text, "honest", "hijack", 1)), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, early := range []bool{false, true} {
+		var stdout printed
+		p, err := New(Spec{Binary: b, User: "nobody", SocketDir: t.TempDir(), Stdout: &stdout, Stderr: io.Discard})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if early {
+			change()
+		}
+		if err := p.Start(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if first, err := bufio.NewReader(p.Stdout()).ReadString('\n'); err != nil || first != "first\n" {
+			t.Errorf("%q, %v", first, err)
+		}
+		change()
+		p.stdin.Close()
+		<-p.Exited()
+		if stdout.String() != "honest\n" {
+			t.Errorf("changed early: %v; it printed %q", early, &stdout)
+		}
+	}
+	if _, err := b.file.WriteAt([]byte("x"), 0); err == nil {
+		t.Error("what is executed can be written to")
+	}
+}
+
+// TestNotExecutable: what cannot be executed is explained.
+func TestNotExecutable(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"#! /nowhere/python3 -I\nimport sys\n": `asks for the interpreter "/nowhere/python3", which is not there`,
+		"#!/nowhere/python3":                   `asks for the interpreter "/nowhere/python3", which is not there`,
+		"import sys\n":                         "neither a program for this machine nor a script that begins with #!",
+	} {
+		path := filepath.Join(t.TempDir(), "program")
+		if err := os.WriteFile(path, []byte(text), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		p, _, _ := newProcess(t, open(t, path))
+		if err := p.Start(t.Context()); err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), path) {
+			t.Errorf("%q: %v", text, err)
+		}
 	}
 }
 

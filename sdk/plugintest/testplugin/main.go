@@ -18,6 +18,8 @@
 //	mumbles     warns of nothing in particular
 //	fibs        tells those who write policies what is not so (authorizers)
 //	toolless    has nothing for those who write policies (authorizers)
+//	bare        an authorizer with nothing of go-plugin, which lies
+//	certified   the same with a certificate that it was not asked for
 package main
 
 import (
@@ -113,6 +115,8 @@ func misbehaveEarly(kind, mode string) {
 		forever()
 	case "deaf":
 		signal.Ignore(syscall.SIGTERM)
+	case "bare", "certified":
+		serveBare(mode == "certified")
 	case "old":
 		serveOld(kind)
 	case "lies":

@@ -267,7 +267,7 @@ type AuthorizeRequest struct {
 	Subject *Subject               `protobuf:"bytes,1,opt,name=subject,proto3" json:"subject,omitempty"`
 	// One of Mesos's names for actions, such as run_task.
 	Action string `protobuf:"bytes,2,opt,name=action,proto3" json:"action,omitempty"`
-	// None asks whether the action is allowed on any object whatever; there is one decision then.
+	// At most 1,000. None asks about an object of which nothing is known; there is one decision then.
 	Objects       []*Object `protobuf:"bytes,3,rep,name=objects,proto3" json:"objects,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
