@@ -82,3 +82,18 @@ func TestReport(t *testing.T) {
 		t.Errorf("of a process that is gone: %q", got)
 	}
 }
+
+// CheckOffline judges by what was said earlier: whether the contract is one that this host knows, and then the block.
+func TestCheckOffline(t *testing.T) {
+	t.Parallel()
+	s := Spec{Kind: "authorizer", Name: "test", Binary: "/nowhere", Config: config("{}")}
+	said := Description{Name: "test", Version: "1", Kinds: []string{"authorizer"}, Services: []string{"mezzo.authorizer.v1.AuthorizerService"}}
+	if err := CheckOffline(s, said); err != nil {
+		t.Error(err)
+	}
+	said.Services = []string{"mezzo.authorizer.v9.AuthorizerService"}
+	if err := CheckOffline(s, said); err == nil || !strings.HasPrefix(err.Error(), `authorizer "test": `) ||
+		!strings.Contains(err.Error(), "v9") || !strings.Contains(err.Error(), "mezzo.authorizer.v1") {
+		t.Errorf("a contract of another release: %v", err)
+	}
+}
