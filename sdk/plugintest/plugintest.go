@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 )
@@ -31,9 +33,26 @@ type Result struct {
 	Check string `json:"check"`
 	// Problems are what does not hold; none when the check passed.
 	Problems []string `json:"problems,omitempty"`
+	// Contract is what should hold, and ReadOn where that is written: a page of Mezzo's repository. They are empty
+	// when the check passed, and so is Printed, the end of what the plugin printed meanwhile.
+	Contract string `json:"contract,omitempty"`
+	ReadOn   string `json:"read_on,omitempty"`
+	Printed  string `json:"printed,omitempty"`
 	// Skipped says why the check does not apply; empty when it does.
 	Skipped string        `json:"skipped,omitempty"`
 	Took    time.Duration `json:"took"`
+}
+
+// Report is what there is to say about a check that failed, in lines for people; nothing when it passed.
+func (r Result) Report() []string {
+	if r.Passed() {
+		return nil
+	}
+	lines := append(slices.Clone(r.Problems), "The contract: "+r.Contract, "Read on: "+r.ReadOn)
+	if r.Printed != "" {
+		lines = append(lines, "The plugin printed: "+strings.ReplaceAll(r.Printed, "\n", "\n    "))
+	}
+	return lines
 }
 
 // Passed says that nothing is wrong.
@@ -54,7 +73,7 @@ type TB interface {
 	Errorf(format string, args ...any)
 }
 
-// Test runs all checks and fails the test for each problem.
+// Test runs all checks and fails the test for each that fails.
 func Test(t TB, o Options) {
 	t.Helper()
 	results, err := Verify(context.Background(), o, nil)
@@ -68,8 +87,8 @@ func Test(t TB, o Options) {
 		case r.Passed():
 			t.Logf("%s: passed in %v", r.Check, r.Took.Round(time.Millisecond))
 		}
-		for _, p := range r.Problems {
-			t.Errorf("%s: %s", r.Check, p)
+		if lines := r.Report(); len(lines) > 0 {
+			t.Errorf("%s:\n    %s", r.Check, strings.Join(lines, "\n    "))
 		}
 	}
 }
@@ -114,6 +133,8 @@ func Verify(ctx context.Context, o Options, reporter Reporter) ([]Result, error)
 type check struct {
 	name string
 	run  func(*bench)
+	// says is what the contract says about it, and read the page where it says so.
+	says, read string
 	// vital says that the others mean nothing when it fails.
 	vital bool
 }
@@ -141,6 +162,7 @@ type bench struct {
 	problems []string
 	skipped  string
 	cleanups []func()
+	printed  *output // by the process that was started last
 }
 
 // stop ends a check early; it never leaves runCheck.
@@ -167,7 +189,11 @@ func runCheck(ctx context.Context, o Options, c check) (r Result) {
 	}()
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return Result{Check: c.name, Problems: b.problems, Skipped: b.skipped, Took: time.Since(began)}
+	r = Result{Check: c.name, Problems: b.problems, Skipped: b.skipped, Took: time.Since(began)}
+	if !r.Passed() {
+		r.Contract, r.ReadOn, r.Printed = c.says, c.read, b.printed.text()
+	}
+	return r
 }
 
 func (b *bench) cleanup() {

@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -67,14 +68,17 @@ func verification(ctx context.Context, binary, kind, file string) (plugintest.Op
 	if err != nil {
 		return t, err
 	}
+	var others []string
 	for _, s := range specs {
+		others = append(others, fmt.Sprintf("%s %q is %s", s.Kind, s.Name, s.Binary))
 		if s.Binary == binary {
 			data, err := s.Config.JSON(d.Schema)
 			t.Config = string(data)
 			return t, err
 		}
 	}
-	return t, fmt.Errorf("%s has no plugin block for %s", file, binary)
+	return t, fmt.Errorf("%s has no plugin block for %s (a block's program is its binary, or KIND-NAME in plugin_dir): in it, %s",
+		file, binary, strings.Join(others, "; "))
 }
 
 // verifyProgress tells of each check as it ends.
@@ -99,8 +103,8 @@ func (p *verifyProgress) End(r plugintest.Result) {
 		verdict = "FAILED"
 	}
 	fmt.Fprintf(p.w, "%-50s %6s  %s\n", r.Check, r.Took.Round(time.Millisecond), verdict)
-	for _, problem := range r.Problems {
-		fmt.Fprintf(p.w, "    %s\n", problem)
+	for _, line := range r.Report() {
+		fmt.Fprintf(p.w, "    %s\n", strings.ReplaceAll(line, "\n", "\n    "))
 	}
 }
 
