@@ -212,6 +212,9 @@ func probe(ctx context.Context, kind string, conn grpc.ClientConnInterface) erro
 
 // checkTLS connects as hosts do by default, with go-plugin's certificates.
 func checkTLS(b *bench) {
+	if b.Plain {
+		b.skip("the plugin is for connections without TLS")
+	}
 	p, err := b.startTLS()
 	if err != nil {
 		b.fatalf("start with PLUGIN_CLIENT_CERT: %v", err)

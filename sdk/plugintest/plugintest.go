@@ -22,6 +22,8 @@ type Options struct {
 	BadConfigs []string
 	// Env is NAME=VALUE for the plugin's environment, which is empty otherwise.
 	Env []string
+	// Plain leaves TLS out, for a plugin whose block has to say tls = "off".
+	Plain bool
 	// Timeout is how long a call or a step of starting and stopping may take; zero is 10 s.
 	Timeout time.Duration
 	// FailFast leaves out what comes after the first check that fails.
@@ -160,6 +162,7 @@ type bench struct {
 	ctx      context.Context
 	mu       sync.Mutex
 	problems []string
+	more     int // problems that are not among them
 	skipped  string
 	cleanups []func()
 	printed  *output // by the process that was started last
@@ -190,6 +193,9 @@ func runCheck(ctx context.Context, o Options, c check) (r Result) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	r = Result{Check: c.name, Problems: b.problems, Skipped: b.skipped, Took: time.Since(began)}
+	if b.more > 0 {
+		r.Problems = append(r.Problems, fmt.Sprintf("and %d more problems of this check", b.more))
+	}
 	if !r.Passed() {
 		r.Contract, r.ReadOn, r.Printed = c.says, c.read, b.printed.text()
 	}
@@ -204,13 +210,18 @@ func (b *bench) cleanup() {
 
 func (b *bench) onEnd(f func()) { b.cleanups = append(b.cleanups, f) }
 
+// mostProblems is how many problems of a check are told: they are often the same one.
+const mostProblems = 5
+
 // errorf notes a problem.
 func (b *bench) errorf(format string, args ...any) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if len(b.problems) < 20 {
-		b.problems = append(b.problems, fmt.Sprintf(format, args...))
+	if len(b.problems) == mostProblems {
+		b.more++
+		return
 	}
+	b.problems = append(b.problems, fmt.Sprintf(format, args...))
 }
 
 // fatalf notes a problem and ends the check. Only the check's own goroutine may call it.

@@ -23,7 +23,8 @@ func newPluginVerify(o *options) *cobra.Command {
 		Use: "verify BINARY", Short: "Run the conformance kit against a plugin", Args: args(cobra.ExactArgs(1)),
 		Long: `Starts a plugin, again and again, as the host does, and checks that it keeps its contract: configuration good and bad,
 normal use, repeats, cancellation, kill and recover, bad input, and that nothing is left behind. A plugin whose config
-block has required attributes is given that of a configuration file, by --config. Isolators need root.`,
+block has required attributes is given that of a configuration file, by --config. Isolators that confine need root. Of a
+check that fails it says what the plugin did, what the contract says, and where in Mezzo's documentation to read on.`,
 		Example: "  mezzo plugin verify bin/allocator-drf\n  mezzo plugin verify --config configs/local.hcl bin/authorizer-opa",
 		RunE: func(cmd *cobra.Command, a []string) error {
 			t, err := verification(cmd.Context(), a[0], kind, configured)
@@ -73,7 +74,7 @@ func verification(ctx context.Context, binary, kind, file string) (plugintest.Op
 		others = append(others, fmt.Sprintf("%s %q is %s", s.Kind, s.Name, s.Binary))
 		if s.Binary == binary {
 			data, err := s.Config.JSON(d.Schema)
-			t.Config = string(data)
+			t.Config, t.Plain = string(data), s.Plain
 			return t, err
 		}
 	}
