@@ -1,7 +1,7 @@
 # Mezzo's targets. A bare `make` lists them.
 
 GO      ?= go
-VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
+VERSION ?= $(shell git describe --tags --match 'v[0-9]*' --always --dirty 2>/dev/null || echo devel)
 LDFLAGS  = -s -w -X github.com/mezzo-cluster/mezzo/host/version.version=$(VERSION)
 TOOL     = $(GO) tool -modfile=tools/go.mod
 PLUGINS  = allocator-drf authorizer-opa isolator-cgroups

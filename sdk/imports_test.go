@@ -3,7 +3,6 @@ package sdk_test
 import (
 	"os"
 	"os/exec"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -55,50 +54,5 @@ func TestOnlyServeImportsGoPlugin(t *testing.T) {
 				t.Errorf("%s imports %s, which is not of the SDK", pkg, i)
 			}
 		}
-	}
-}
-
-// What a vendor takes on with the SDK: so many modules, and a program of that size.
-const (
-	mostModules = 20
-	mostBytes   = 16 << 20
-)
-
-func TestVendorModule(t *testing.T) {
-	t.Parallel()
-	here, err := os.Getwd()
-	if err != nil {
-		t.Fatal(err)
-	}
-	dir := t.TempDir()
-	write := func(name, text string) {
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	read := func(name string) string {
-		text, err := os.ReadFile(name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return string(text)
-	}
-	write("go.mod", "module example.com/binpack\n\ngo 1.26.0\n\nrequire "+module+" v0.0.0\n\nreplace "+module+" => "+here+"\n")
-	write("go.sum", read("go.sum"))
-	write("main.go", read("examples/allocator-binpack/main.go"))
-	if n := len(strings.Fields(read("examples/allocator-binpack/main.go"))); n > 250 {
-		t.Errorf("the smallest plugin has %d words", n)
-	}
-	modules := strings.Split(strings.TrimSpace(goTool(t, dir, "list", "-m", "all")), "\n")
-	if len(modules) > mostModules {
-		t.Errorf("a vendor's module requires %d modules, and may require %d:\n%s", len(modules), mostModules, strings.Join(modules, "\n"))
-	}
-	goTool(t, dir, "build", "-trimpath", "-ldflags=-s -w", "-o", "plugin", ".")
-	info, err := os.Stat(filepath.Join(dir, "plugin"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if info.Size() > mostBytes {
-		t.Errorf("the smallest plugin has %d bytes, and may have %d", info.Size(), mostBytes)
 	}
 }

@@ -20,6 +20,18 @@ type Cycler interface {
 	Allocate(ctx context.Context, in Cycle) ([]Offer, error)
 }
 
+// Explainer is a Cycler that says why it passes over agents. What all allocators have in common (filters,
+// suppression, quota limits and all else that Cycle.Offerable heeds) it is not asked about: FromCycler tells of that.
+// A Cycler shows that it is one by
+//
+//	var _ allocator.Explainer = (*binpack)(nil)
+type Explainer interface {
+	// Explain says what the Cycler has against offering the agent, or more of it, to the framework: a code that
+	// programs compare, one of the Reason constants or its own, and a phrase for people, the same for all agents that
+	// it is true of. An empty code says that there is nothing against it but who is served first. It changes nothing.
+	Explain(in Cycle, a CycleAgent, f CycleFramework) (ReasonCode, string)
+}
+
 // Offer is a Cycler's decision: these resources of an agent to that framework, in that role. The resources
 // are not allocated to anybody.
 type Offer struct {

@@ -144,7 +144,7 @@ func (c *cycling) propose(limit int) ([]Allocation, error) {
 }
 
 // Explain says what stands between the framework and the agents, over the copy of the cluster. What the
-// Cycler itself has against an agent it does not know: that is ReasonShare.
+// Cycler itself has against an agent is asked of an Explainer; of another it is ReasonShare.
 func (c *cycling) Explain(now time.Time, framework string) (Explanation, error) {
 	e := Explanation{Framework: framework}
 	f, found := c.mirror.frameworks[framework]
@@ -156,39 +156,81 @@ func (c *cycling) Explain(now time.Time, framework string) (Explanation, error) 
 		e.Reasons = []Reason{{Code: ReasonNoAgents, Text: "There are no agents."}}
 		return e, nil
 	}
+	passed := c.passedOver(now, f)
 	for _, role := range f.Roles {
-		e.Reasons = append(e.Reasons, c.explainRole(now, f, role)...)
+		e.Reasons = append(e.Reasons, c.explainRole(now, f, role, passed)...)
 	}
 	slices.SortStableFunc(e.Reasons, func(a, b Reason) int { return cmp.Compare(b.Agents, a.Agents) })
 	return e, nil
 }
 
-func (c *cycling) explainRole(now time.Time, f *Framework, role string) []Reason {
+// cause is a kind of reason with its words.
+type cause struct {
+	code ReasonCode
+	text string
+}
+
+// passedOver is what an Explainer has against agents that the framework could be offered, by role and agent.
+func (c *cycling) passedOver(now time.Time, f *Framework) map[[2]string]cause {
+	explainer, ok := c.cycler.(Explainer)
+	if !ok {
+		return nil
+	}
+	out := map[[2]string]cause{}
+	in := c.mirror.cycle(now)
+	for _, x := range in.Frameworks {
+		if x.ID != f.ID {
+			continue
+		}
+		for _, a := range in.Agents {
+			if code, text := explainer.Explain(in, a, x); code != "" {
+				out[[2]string{x.Role, a.ID}] = cause{code, text}
+			}
+		}
+	}
+	return out
+}
+
+func (c *cycling) explainRole(now time.Time, f *Framework, role string, passed map[[2]string]cause) []Reason {
 	quota := c.mirror.consumption()
-	byCode := map[ReasonCode]*Reason{}
+	byCause := map[cause]*Reason{}
 	for _, a := range c.mirror.agents {
 		_, code, until := c.mirror.offerable(now, a, a.free, f, role, quota)
+		why := cause{code, codeTexts[code]}
 		if code == "" {
-			code = ReasonShare
+			var found bool
+			if why, found = passed[[2]string{role, a.ID}]; !found {
+				why = cause{ReasonShare, codeTexts[ReasonShare]}
+			}
 		}
-		r := byCode[code]
+		r := byCause[why]
 		if r == nil {
-			r = &Reason{Code: code, Role: role}
-			byCode[code] = r
+			r = &Reason{Code: why.code, Role: role}
+			byCause[why] = r
 		}
 		r.Agents++
 		if r.Until.Before(until) {
 			r.Until = until
 		}
 	}
-	var out []Reason
-	for _, code := range codeOrder {
-		if r := byCode[code]; r != nil {
-			r.Text = fmt.Sprintf("%s (role %q, agents: %d)", codeTexts[code], role, r.Agents)
-			out = append(out, *r)
-		}
+	causes := slices.SortedFunc(maps.Keys(byCause), func(a, b cause) int {
+		return cmp.Or(cmp.Compare(rank(a.code), rank(b.code)), cmp.Compare(a.code, b.code), cmp.Compare(a.text, b.text))
+	})
+	out := make([]Reason, 0, len(causes))
+	for _, why := range causes {
+		r := byCause[why]
+		r.Text = fmt.Sprintf("%s (role %q, agents: %d)", why.text, role, r.Agents)
+		out = append(out, *r)
 	}
 	return out
+}
+
+// rank is a code's place among the reasons; a Cycler's own come last.
+func rank(code ReasonCode) int {
+	if i := slices.Index(codeOrder, code); i >= 0 {
+		return i
+	}
+	return len(codeOrder)
 }
 
 var codeOrder = []ReasonCode{

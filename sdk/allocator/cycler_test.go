@@ -415,3 +415,45 @@ func TestCycleView(t *testing.T) {
 		t.Errorf("of an agent that is not there: %s", r)
 	}
 }
+
+// picky is a Cycler with something of its own against agents.
+type picky struct{ cycle }
+
+var _ allocator.Explainer = picky{}
+
+func (picky) Explain(_ allocator.Cycle, a allocator.CycleAgent, f allocator.CycleFramework) (allocator.ReasonCode, string) {
+	if a.ID == "a2" && f.Role == "dev" {
+		return "too_full", "The agent is fuller than max_used"
+	}
+	return "", ""
+}
+
+// What a Cycler has against an agent is part of the explanation, beside what all have in common.
+func TestCyclerExplains(t *testing.T) {
+	t.Parallel()
+	both := func(f *allocator.Framework) { f.Roles = []string{"dev", "ops"}; f.Suppressed = []string{"ops"} }
+	a := allocator.FromCycler(picky{offerAll}, allocator.DefaultInterval)
+	if err := a.Snapshot(start, allocator.Snapshot{Updates: []allocator.Update{
+		scheduler("f1", both), agent(t, "a1", "cpus:4;mem:64"), agent(t, "a2", "cpus:4;mem:64"), agent(t, "a3", "cpus:4;mem:64"),
+		agent(t, "a4", "cpus:4;mem:64", func(a *allocator.Agent) { a.Active = false }),
+	}}); err != nil {
+		t.Fatal(err)
+	}
+	e, err := a.Explain(start, "f1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, r := range e.Reasons {
+		got = append(got, fmt.Sprintf("%s %d %s", r.Code, r.Agents, r.Text))
+	}
+	want := []string{
+		`suppressed 4 The framework has suppressed offers (role "ops", agents: 4)`,
+		`share 2 Something is free, and the allocator has not chosen the framework for it (role "dev", agents: 2)`,
+		`agent_inactive 1 The agent is not active (role "dev", agents: 1)`,
+		`too_full 1 The agent is fuller than max_used (role "dev", agents: 1)`,
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+}

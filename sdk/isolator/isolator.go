@@ -57,7 +57,7 @@ type Launcher interface {
 
 // Container names a container and what the plugin left about it.
 type Container struct {
-	// ID is unique among all containers, ever. It is safe as a file name.
+	// ID is unique among all containers, ever. It is safe as a file name: package serve lets no other through.
 	ID string
 	// Parent is the ID of the container this one is nested in; empty when it is not.
 	Parent string

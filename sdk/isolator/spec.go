@@ -31,7 +31,8 @@ type Spec struct {
 // Plan is what an isolator demands of a container's start, in the vocabulary of the OCI runtime
 // specification. The plans of several isolators are merged in the order of the configuration: lists are
 // appended, and two that contradict each other (another value for a variable, another source for a
-// destination, another path for a namespace, another value for a limit) fail the launch.
+// destination, another path for a namespace, another value for a limit) fail the launch. So does what an agent cannot
+// carry out; Validate says what no agent does.
 type Plan struct {
 	// Handle is to be stored; Plugin and Version are filled in by the agent.
 	Handle Handle
@@ -55,12 +56,16 @@ type Plan struct {
 	Hostname string
 }
 
-// Mount is a file system that appears in the container, as in the OCI runtime specification.
+// Mount is a file system that appears in the container, as in the OCI runtime specification. Mounts are made in the
+// order of the plan, in the container's own mount namespace.
 type Mount struct {
-	Destination string // absolute, in the container
+	// Destination is absolute, in the container, and has to be there: an isolator makes it in Prepare, in
+	// Spec.Sandbox (which has the same path in a container without a root filesystem of its own) or Spec.RootFS.
+	Destination string
 	Type        string // bind, tmpfs, proc...
-	Source      string
-	Options     []string
+	// Source is, for a bind mount, an absolute path on the agent's machine.
+	Source  string
+	Options []string // as those of mount(8): ro, nosuid, rbind, size=64m
 }
 
 // Device is a device file in the container.

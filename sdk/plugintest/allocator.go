@@ -17,22 +17,6 @@ import (
 	allocatorv1 "github.com/mezzo-cluster/mezzo/sdk/proto/mezzo/allocator/v1"
 )
 
-func allocatorChecks() []check {
-	return []check{
-		{name: "propose what is free", run: checkPropose},
-		{name: "take back what is refused", run: checkRefused},
-		{name: "offer again what comes back", run: checkReoffer},
-		{name: "heed suppression", run: checkSuppression},
-		{name: "heed filters", run: checkFilters},
-		{name: "follow the cluster", run: checkFollow},
-		{name: "a snapshot in between", run: checkSnapshot},
-		{name: "kill and recover", run: checkAllocatorRecover},
-		{name: "explain", run: checkExplain},
-		{name: "end of the stream", run: checkStreamEnd},
-		{name: "updates that make no sense", run: checkNonsense},
-	}
-}
-
 // probeAllocator asks about a framework that does not exist. That the plugin does not know the cluster yet
 // is an answer, too; a plugin that drains or is not configured has others.
 func probeAllocator(ctx context.Context, conn grpc.ClientConnInterface) error {
@@ -123,9 +107,21 @@ func (a *allocatorPlugin) until(what string, condition func() bool) {
 		case err := <-a.ended:
 			a.bench.fatalf("%s: the stream ended: %v", what, err)
 		case <-timer.C:
-			a.bench.fatalf("%s: not within %v", what, a.bench.Timeout)
+			a.bench.fatalf("%s: not within %v; %s", what, a.bench.Timeout, a.account())
 		}
 	}
+}
+
+// account sums up what the plugin has said so far.
+func (a *allocatorPlugin) account() string {
+	var without []string
+	for _, agent := range sorted(a.agents) {
+		if agent.Active && a.free(agent.ID).Contains(agent.Total) {
+			without = append(without, agent.ID)
+		}
+	}
+	return fmt.Sprintf("of %d agents, all of %d is free still %.200q; the last Progress is of update %d, and the kit has told of %d",
+		len(a.agents), len(without), without, a.considers, a.seq)
 }
 
 // settled waits until the plugin has considered everything, and for as long again for what it may say.
@@ -160,7 +156,7 @@ func (a *allocatorPlugin) take(r *allocatorv1.RunResponse) {
 		a.send(&allocatorv1.RunRequest{Message: &allocatorv1.RunRequest_Answers{Answers: answers}})
 	case *allocatorv1.RunResponse_Progress:
 		if n := m.Progress.GetSequence(); n > a.seq || n < a.considers {
-			b.errorf("Progress says %d, after %d, when it was told of %d", n, a.considers, a.seq)
+			b.errorf("a Progress is of update %d, after one of update %d, when the kit has told of %d: it never goes back or ahead", n, a.considers, a.seq)
 		}
 		a.considers = m.Progress.GetSequence()
 	case *allocatorv1.RunResponse_SnapshotRequest:
@@ -409,7 +405,7 @@ func drained(a *allocatorPlugin) <-chan struct{} {
 		for {
 			select {
 			case <-a.responses:
-			case <-a.ended:
+			case <-a.ended: //nolint:errcheck // how it has ended does not matter here
 				return
 			case <-a.bench.ctx.Done():
 				return

@@ -16,20 +16,6 @@ import (
 	authorizerv1 "github.com/mezzo-cluster/mezzo/sdk/proto/mezzo/authorizer/v1"
 )
 
-func authorizerChecks() []check {
-	return append([]check{
-		{name: "decide", run: checkDecide},
-		{name: "decide on large objects", run: checkLarge},
-		{name: "decide on every action", run: checkActions},
-		{name: "filter as it decides", run: checkFilter},
-		{name: "tell the policy's revision", run: checkRevisions},
-		{name: "decide for many at once", run: checkConcurrent},
-		{name: "cancellation", run: checkAuthorizerCancel},
-		{name: "bad questions", run: checkBadQuestions},
-		{name: "the same after a restart", run: checkAuthorizerRestart},
-	}, toolsChecks()...)
-}
-
 func probeAuthorizer(ctx context.Context, conn grpc.ClientConnInterface) error {
 	_, err := authorizerv1.NewAuthorizerServiceClient(conn).Filter(ctx, &authorizerv1.FilterRequest{
 		Subject: &authorizerv1.Subject{}, Action: string(authorizer.ViewTask),
@@ -63,10 +49,10 @@ func (p *authorizerPlugin) ask(r authorizer.Request) authorizer.Answer {
 	}
 	answer := authorizerconv.AnswerFromProto(response)
 	if want := max(1, len(r.Objects)); len(answer.Decisions) != want {
-		b.fatalf("%d decisions about %s on %d objects, and there should be %d", len(answer.Decisions), r.Action, len(r.Objects), want)
+		b.fatalf("Authorize %s on %d objects gives %d decisions, and there should be %d", r.Action, len(r.Objects), len(answer.Decisions), want)
 	}
 	if answer.Revision == "" {
-		b.errorf("an answer names no revision of the policy")
+		b.errorf("the answer to Authorize %s names no revision of the policy", r.Action)
 	}
 	return answer
 }
@@ -84,7 +70,7 @@ func (p *authorizerPlugin) filter(s authorizer.Subject, a authorizer.Action) aut
 		b.fatalf("the answer to Filter %s: %v", a, err)
 	}
 	if answer.NeedsBatch && answer.Why == "" {
-		b.errorf("Filter %s needs a batch and does not say why", a)
+		b.errorf("the answer to Filter %s needs a batch and does not say why", a)
 	}
 	if answer.Revision == "" {
 		b.errorf("the answer to Filter %s names no revision of the policy", a)
@@ -167,7 +153,7 @@ func checkActions(b *bench) {
 			if first.ValidUntil.After(time.Now()) && first.Revision == again.Revision {
 				for i := range first.Decisions {
 					if first.Decisions[i].Allowed != again.Decisions[i].Allowed {
-						b.errorf("%s by %q: an answer that may be remembered is another one the second time", a.Action, s.Principal)
+						b.errorf("%s by %q on %v: the answer may be remembered until %v, and is another one when asked again", a.Action, s.Principal, r.Objects[i].Fields, first.ValidUntil)
 					}
 				}
 			}
@@ -215,7 +201,7 @@ func (p *authorizerPlugin) revision() string {
 	}
 	cancel()
 	if _, err := stream.Recv(); status.Code(err) != codes.Canceled {
-		b.errorf("a cancelled Revisions gives %v", err)
+		b.errorf("Revisions, cancelled, gives %v, and should CANCELLED", err)
 	}
 	return first.GetRevision()
 }
@@ -224,7 +210,7 @@ func checkRevisions(b *bench) {
 	p := b.authorizer(b.dataDir())
 	revision := p.revision()
 	if answer := p.ask(authorizer.Request{Action: authorizer.RunTask}); answer.Revision != revision {
-		b.errorf("Revisions tells %q, and Authorize answers by %q", revision, answer.Revision)
+		b.errorf("Revisions tells that %q is in force, and the answer to Authorize names %q", revision, answer.Revision)
 	}
 }
 
@@ -242,7 +228,7 @@ func checkConcurrent(b *bench) {
 			for range 10 {
 				ctx, cancel := b.call()
 				if _, err := p.client.Authorize(ctx, request); err != nil {
-					b.errorf("one of many calls: %v", err)
+					b.errorf("one of 20 calls of Authorize at the same time: %v", err)
 				}
 				cancel()
 			}
@@ -262,7 +248,7 @@ func checkAuthorizerCancel(b *bench) {
 		_, err := p.client.Authorize(ctx, request)
 		cancel()
 		if !known(err) {
-			b.errorf("a call that was given up gives %v", err)
+			b.errorf("an Authorize that was given up gives %v, whose code contracts do not know", err)
 		}
 	}
 	p.stillAlive("calls that were given up")
@@ -283,9 +269,9 @@ func checkBadQuestions(b *bench) {
 		cancel()
 		switch {
 		case err != nil && !known(err):
-			b.errorf("a question with %s gives %v, whose code no contract knows", what, err)
+			b.errorf("a question with %s gives %v, whose code contracts do not know", what, err)
 		case err == nil && len(response.GetDecisions()) != max(1, len(request.GetObjects())):
-			b.errorf("a question with %s gives %d decisions", what, len(response.GetDecisions()))
+			b.errorf("a question with %s gives %d decisions, and should give %d or an error", what, len(response.GetDecisions()), max(1, len(request.GetObjects())))
 		}
 	}
 	p.stillAlive("bad questions")
@@ -298,6 +284,6 @@ func checkAuthorizerRestart(b *bench) {
 	first.kill()
 	second := b.authorizer(dir)
 	if after := second.revision(); after != before {
-		b.errorf("the revision of the same policy is %q before a restart and %q after it", before, after)
+		b.errorf("the policy is the same, and its revision is %q before a restart and %q after it", before, after)
 	}
 }

@@ -22,29 +22,6 @@ import (
 	pluginv1 "github.com/mezzo-cluster/mezzo/sdk/proto/mezzo/plugin/v1"
 )
 
-// startChecks are those that every plugin has to pass before anything else.
-func startChecks() []check {
-	return []check{
-		{name: "start and handshake", run: checkStart, vital: true},
-		{name: "describe", run: checkDescribe, vital: true},
-		{name: "configure", run: checkConfigure, vital: true},
-		{name: "refuse bad configurations", run: checkBadConfigs},
-		{name: "TLS", run: checkTLS},
-	}
-}
-
-// endChecks are those about the end of a process, and about what is left of it.
-func endChecks() []check {
-	return []check{
-		{name: "drain", run: checkDrain},
-		{name: "end when asked", run: checkShutdown},
-		{name: "end with SIGTERM", run: checkTerminate},
-		{name: "end with the host", run: checkHostGone},
-		{name: "nothing left behind", run: checkLeaks},
-		{name: "output", run: checkOutput},
-	}
-}
-
 func checkStart(b *bench) {
 	p := b.launch()
 	if err := p.healthy(); err != nil {
@@ -81,22 +58,22 @@ func checkDescribe(b *bench) {
 	first := p.describe()
 	switch {
 	case first.GetName() == "":
-		b.errorf("the name is empty")
+		b.errorf("Describe gives no name")
 	case first.GetVersion() == "":
-		b.errorf("the version is empty")
+		b.errorf("Describe gives no version")
 	case !slices.Contains(first.GetKinds(), b.Kind):
-		b.errorf("it is no %s: it is %s", b.Kind, strings.Join(first.GetKinds(), ", "))
+		b.errorf("Describe names the kinds %q, and not %s, which it is tested as", first.GetKinds(), b.Kind)
 	case !slices.Contains(first.GetServices(), versions[b.Kind]):
-		b.errorf("it serves %s, and should serve %s", strings.Join(first.GetServices(), ", "), versions[b.Kind])
+		b.errorf("Describe names the services %q, and should serve %s", first.GetServices(), versions[b.Kind])
 	}
 	checkSchema(b, "config", first.GetSchema(), 0)
 	if again := p.describe(); !proto.Equal(first, again) {
-		b.errorf("it describes itself another way the second time")
+		b.errorf("a second Describe gives another answer:\n%v\nand first\n%v", again, first)
 	}
 	ctx, cancel := b.call()
 	defer cancel()
 	if err := probe(ctx, b.Kind, p.conn); status.Code(err) != codes.FailedPrecondition {
-		b.errorf("a call before Configure gives %v, and should give FAILED_PRECONDITION", status.Code(err))
+		b.errorf("a call before Configure gives %v (%v), and should give FAILED_PRECONDITION", status.Code(err), err)
 	}
 	p.stillAlive("a call before Configure")
 }
@@ -121,23 +98,23 @@ func checkSchema(b *bench, at string, block *pluginv1.Block, depth int) {
 	seen := map[string]bool{}
 	name := func(n string) {
 		if !attributeName.MatchString(n) || seen[n] {
-			b.errorf("%s: the name %q is there twice, or is not in lower case with underscores", at, n)
+			b.errorf("the schema of %s has %q twice, or it is not lower-case letters, digits and underscores", at, n)
 		}
 		seen[n] = true
 	}
 	for _, a := range block.GetAttributes() {
 		name(a.GetName())
 		if a.GetType().GetKind() == pluginv1.Kind_KIND_UNSPECIFIED {
-			b.errorf("%s.%s has no type", at, a.GetName())
+			b.errorf("the schema gives %s.%s no type", at, a.GetName())
 		}
 		if a.GetDoc() == "" {
-			b.errorf("%s.%s has no doc", at, a.GetName())
+			b.errorf("the schema gives %s.%s no doc; in Go, that is its doc tag", at, a.GetName())
 		}
 		if text := a.GetDefaultJson(); text != "" && (!json.Valid([]byte(text)) || text == "null" || a.GetRequired()) {
-			b.errorf("%s.%s: the default %s is no JSON, null, or one of a required attribute", at, a.GetName(), text)
+			b.errorf("the schema gives %s.%s the default %s, which is not JSON, or null, or of an attribute that is required", at, a.GetName(), text)
 		}
 		if _, err := regexp.Compile(a.GetPattern()); err != nil {
-			b.errorf("%s.%s: the pattern: %v", at, a.GetName(), err)
+			b.errorf("the schema gives %s.%s a pattern that does not compile: %v", at, a.GetName(), err)
 		}
 	}
 	for _, t := range block.GetBlocks() {
@@ -157,12 +134,12 @@ func checkConfigure(b *bench) {
 }
 
 func checkBadConfigs(b *bench) {
-	b.refuses("no JSON", "{")
-	b.refuses("an array", "[]")
+	b.refuses("what is no JSON", "{")
+	b.refuses("an array in place of an object", "[]")
 	b.refuses("an attribute that does not exist", `{"surely_no_attribute_of_this_name":"x"}`)
-	b.refuses("null", b.withNull())
+	b.refuses("an attribute that is null", b.withNull())
 	for _, config := range b.BadConfigs {
-		b.refuses("a bad configuration", config)
+		b.refuses("one of Options.BadConfigs", config)
 	}
 }
 
@@ -190,17 +167,17 @@ func (b *bench) refuses(what, config string) {
 	var no *refused
 	switch {
 	case err == nil:
-		b.errorf("%s is taken: %.200s", what, config)
+		b.errorf("Configure takes %s as good: %.200s", what, config)
 	case errors.As(err, &no) && no.diagnostic.GetSummary() == "":
-		b.errorf("%s is refused without a word", what)
+		b.errorf("Configure refuses %s by a diagnostic without a summary", what)
 	case !errors.As(err, &no) && !final(err):
-		b.errorf("%s gives %v; it should give a diagnostic, or INVALID_ARGUMENT", what, err)
+		b.errorf("Configure with %s gives %v, and should give a diagnostic, or INVALID_ARGUMENT", what, err)
 	}
 	p.stillAlive(what)
 	ctx, cancel := b.call()
 	defer cancel()
 	if err := probe(ctx, b.Kind, p.conn); err == nil {
-		b.errorf("after %s the plugin works without a configuration", what)
+		b.errorf("after Configure with %s a call of the kind's service succeeds, without a configuration", what)
 	}
 	p.kill()
 }
@@ -237,11 +214,11 @@ func probe(ctx context.Context, kind string, conn grpc.ClientConnInterface) erro
 // checkTLS connects as hosts do unless they are told otherwise.
 func checkTLS(b *bench) {
 	if b.Plain {
-		b.skip("its configuration says that it does none")
+		b.skip("the plugin is for connections without TLS")
 	}
 	p, err := b.startTLS()
 	if err != nil {
-		b.fatalf("%v", err)
+		b.fatalf("start with PLUGIN_CLIENT_CERT: %v", err)
 	}
 	ctx, cancel := b.call()
 	defer cancel()
@@ -283,7 +260,7 @@ func checkDrain(b *bench) {
 		b.fatalf("Drain: %v", err)
 	}
 	if err := probe(ctx, b.Kind, p.conn); status.Code(err) != codes.Unavailable {
-		b.errorf("a call after Drain gives %v, and should give UNAVAILABLE", status.Code(err))
+		b.errorf("a call after Drain gives %v (%v), and should give UNAVAILABLE", status.Code(err), err)
 	}
 	if _, err := p.Drain(ctx, &pluginv1.DrainRequest{}); err != nil {
 		b.errorf("a second Drain: %v", err)

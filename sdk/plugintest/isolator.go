@@ -18,23 +18,11 @@ import (
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/mezzo-cluster/mezzo/sdk/proto/convert/isolatorconv"
 	"github.com/mezzo-cluster/mezzo/sdk/proto/handshake"
 	isolatorv1 "github.com/mezzo-cluster/mezzo/sdk/proto/mezzo/isolator/v1"
 	resourcev1 "github.com/mezzo-cluster/mezzo/sdk/proto/mezzo/resource/v1"
 )
-
-func isolatorChecks() []check {
-	return []check{
-		{name: "a container's life", run: checkLife},
-		{name: "repeated operations", run: checkRepeats},
-		{name: "kill and recover", run: checkRecover},
-		{name: "kill before the handle is stored", run: checkLostHandle},
-		{name: "watch", run: checkWatch},
-		{name: "several containers at once", run: checkSeveral},
-		{name: "cancellation", run: checkIsolatorCancel},
-		{name: "bad requests", run: checkBadRequests},
-	}
-}
 
 func probeIsolator(ctx context.Context, conn grpc.ClientConnInterface) error {
 	_, err := isolatorv1.NewIsolatorServiceClient(conn).Usage(ctx, &isolatorv1.UsageRequest{})
@@ -60,7 +48,7 @@ func (b *bench) isolator(dataDir, instance string, known ...*isolatorv1.Containe
 	}
 	for _, u := range response.GetUnknown() {
 		if u.GetId() == "" || (u.GetInstance() != "" && u.GetInstance() != instance) {
-			b.errorf("Recover returns a container without id, or of another agent: %v", u)
+			b.errorf("Recover for the agent %s returns a container without id, or of another agent: %v", instance, u)
 		}
 		if slices.ContainsFunc(known, func(k *isolatorv1.Container) bool { return k.GetId() == u.GetId() }) {
 			b.errorf("Recover returns %s as unknown, which it was told of", u.GetId())
@@ -97,7 +85,6 @@ func (p *isolatorPlugin) prepare(c *isolatorv1.Container) *isolatorv1.Plan {
 	if err != nil {
 		b.fatalf("Prepare: %v", err)
 	}
-	p.checkPlan(response.GetPlan())
 	p.store(c, response.GetPlan())
 	return response.GetPlan()
 }
@@ -110,31 +97,20 @@ func (p *isolatorPlugin) store(c *isolatorv1.Container, plan *isolatorv1.Plan) {
 }
 
 // checkPlan looks for what an agent would not carry out.
-func (p *isolatorPlugin) checkPlan(plan *isolatorv1.Plan) {
-	b := p.bench
+func checkPlan(b *bench) {
+	p, _ := b.isolator(b.dataDir(), newInstance())
+	c := p.newContainer()
+	plan := p.prepare(c)
+	defer p.cleanup(c)
 	if n := len(plan.GetHandle().GetData()); n > handshake.MaxHandle {
 		b.errorf("the handle has %d bytes, and %d are allowed", n, handshake.MaxHandle)
 	}
-	clean := func(what, path string) {
-		if !filepath.IsAbs(path) || filepath.Clean(path) != path {
-			b.errorf("the plan's %s %q is not a clean absolute path", what, path)
-		}
+	if err := isolatorconv.PlanFromProto(plan).Validate(); err != nil {
+		b.errorf("the plan that Prepare gives is one that agents refuse: %v", err)
 	}
 	for _, path := range plan.GetCgroupPaths() {
-		clean("cgroup path", path)
-		if !strings.HasPrefix(path, "/sys/fs/cgroup/") || !strings.Contains(path, p.instance) {
-			b.errorf("the cgroup %q is not below /sys/fs/cgroup, or has no instance (%s) in its name", path, p.instance)
-		}
-	}
-	for _, m := range plan.GetMounts() {
-		clean("mount's destination", m.GetDestination())
-	}
-	for _, c := range plan.GetPrestart() {
-		clean("prestart command", c.GetPath())
-	}
-	for _, e := range plan.GetEnv() {
-		if name, _, ok := strings.Cut(e, "="); !ok || name == "" {
-			b.errorf("the plan's environment has %q, which is not NAME=VALUE", e)
+		if !strings.Contains(path, p.instance) {
+			b.errorf("the plan's cgroup %q does not have the agent's instance, %s, in its path", path, p.instance)
 		}
 	}
 }
@@ -214,7 +190,7 @@ func (p *isolatorPlugin) cleanup(c *isolatorv1.Container) {
 func (b *bench) gone(plan *isolatorv1.Plan) {
 	for _, path := range plan.GetCgroupPaths() {
 		if _, err := os.Stat(path); !errors.Is(err, os.ErrNotExist) {
-			b.errorf("after Cleanup the cgroup %s is there", path)
+			b.errorf("Cleanup has succeeded, and the cgroup %s, which the plan had named, is there still", path)
 		}
 	}
 }
@@ -232,7 +208,7 @@ func removeCgroups(id string) {
 func checkLife(b *bench) {
 	p, unknown := b.isolator(b.dataDir(), newInstance())
 	if len(unknown) > 0 {
-		b.errorf("Recover for an agent that never was returns %d containers", len(unknown))
+		b.errorf("Recover for an agent whose instance is new returns %d containers, and there can be none of it: %.300v", len(unknown), unknown)
 	}
 	c := p.newContainer()
 	plan := p.prepare(c)
@@ -252,7 +228,7 @@ func checkLife(b *bench) {
 	p.cleanup(c)
 	b.gone(plan)
 	if left := p.measure(c); left[c.GetId()] != nil {
-		b.errorf("Usage tells of a container that was cleaned up")
+		b.errorf("Usage tells of a container after its Cleanup")
 	}
 }
 
@@ -272,7 +248,7 @@ func checkRepeats(b *bench) {
 			b.fatalf("%s: %v", what, err)
 		}
 		if plans = append(plans, response.GetPlan()); !proto.Equal(plans[0], response.GetPlan()) {
-			b.errorf("%s gives another plan", what)
+			b.errorf("%s gives another plan:\n%.500v\nand first\n%.500v", what, response.GetPlan(), plans[0])
 		}
 	}
 	p.store(c, plans[0])
@@ -298,11 +274,11 @@ func checkRecover(b *bench) {
 	before := p.measure(c)[c.GetId()]
 	p.kill()
 	if startOf(cmd.Process.Pid) == "" {
-		b.errorf("the container has ended with the plugin")
+		b.errorf("the container's process has ended with the plugin's")
 	}
 	p, unknown := b.isolator(dir, instance, c)
 	if len(unknown) > 0 {
-		b.errorf("after a restart it finds %d containers that it was not told of", len(unknown))
+		b.errorf("after a restart Recover returns %d containers as unknown, and the kit has named the only one there is: %.300v", len(unknown), unknown)
 	}
 	if after := p.measure(c)[c.GetId()]; (before == nil) != (after == nil) {
 		b.errorf("the container's usage before a restart is %v, and after it %v", before, after)
@@ -331,7 +307,7 @@ func checkLostHandle(b *bench) {
 	}
 	p.kill()
 	if _, unknown = b.isolator(dir, instance); len(unknown) > 0 {
-		b.errorf("containers that were cleaned up are found again: %v", unknown)
+		b.errorf("Recover returns containers that were cleaned up before: %.300v", unknown)
 	}
 }
 
@@ -354,7 +330,7 @@ func checkWatch(b *bench) {
 	}()
 	select {
 	case err := <-ended:
-		b.errorf("Watch of a container that sleeps gives %v, and should tell nothing", err)
+		b.errorf("Watch of a container that sleeps tells of a limit, or ends at once (%v): it should stay open and tell nothing", err)
 	case <-time.After(200 * time.Millisecond):
 	}
 	endProcess(cmd)
@@ -362,7 +338,7 @@ func checkWatch(b *bench) {
 	select {
 	case err := <-ended:
 		if err != nil && !errors.Is(err, io.EOF) {
-			b.errorf("Watch of a container that was cleaned up ends with %v", err)
+			b.errorf("Watch of a container that was cleaned up ends with %v, and should without an error", err)
 		}
 	case <-time.After(b.Timeout):
 		b.errorf("Watch goes on %v after the container was cleaned up", b.Timeout)
@@ -388,7 +364,7 @@ func checkSeveral(b *bench) {
 	}
 	for range cs {
 		if err := <-failed; err != nil {
-			b.errorf("one of %d Prepare: %v", n, err)
+			b.errorf("one of %d Prepare at the same time, for different containers: %v", n, err)
 		}
 	}
 	for i, c := range cs {
@@ -410,14 +386,14 @@ func checkIsolatorCancel(b *bench) {
 		_, err := p.client.Prepare(ctx, &isolatorv1.PrepareRequest{OperationId: rand.Text(), Spec: spec(c, dir)})
 		cancel()
 		if !known(err) {
-			b.errorf("a Prepare that was given up gives %v", err)
+			b.errorf("a Prepare that was given up gives %v, whose code contracts do not know", err)
 		}
 		p.cleanup(c)
 	}
 	p.stillAlive("calls that were given up")
 	p.kill()
 	if _, unknown := b.isolator(dir, instance); len(unknown) > 0 {
-		b.errorf("of containers whose Prepare was given up, and which were cleaned up, %d are left", len(unknown))
+		b.errorf("of 10 containers whose Prepare was given up, and which were cleaned up then, Recover of the next process returns %d", len(unknown))
 	}
 }
 
@@ -446,21 +422,21 @@ func checkBadRequests(b *bench) {
 	for what, call := range calls {
 		switch err := call(); {
 		case err == nil:
-			b.errorf("%s succeeds", what)
+			b.errorf("%s succeeds, and should be refused with INVALID_ARGUMENT", what)
 		case !known(err):
-			b.errorf("%s gives %v, whose code no contract knows", what, err)
+			b.errorf("%s gives %v, whose code contracts do not know", what, err)
 		}
 	}
 	if _, err := p.client.Isolate(ctx, &isolatorv1.IsolateRequest{OperationId: rand.Text(), Container: stranger, Pid: 1 << 30}); !known(err) {
-		b.errorf("Isolate of a process that is not there gives %v, whose code no contract knows", err)
+		b.errorf("Isolate of a process that is not there gives %v, whose code contracts do not know", err)
 	}
 	// A container that never was, or whose handle cannot be read, has no usage, and nothing to clean up.
 	if got := p.measure(stranger); len(got) > 0 {
-		b.errorf("Usage tells of a container that never was: %v", got)
+		b.errorf("Usage tells of a container that was never prepared: %v", got)
 	}
 	p.cleanup(stranger)
 	if _, err := p.client.Cleanup(ctx, &isolatorv1.CleanupRequest{OperationId: rand.Text(), Container: odd}); !known(err) {
-		b.errorf("Cleanup with a handle of an unknown version gives %v", err)
+		b.errorf("Cleanup with a handle of an unknown version gives %v, whose code contracts do not know", err)
 	}
 	p.stillAlive("bad requests")
 	if _, err := os.Stat(filepath.Join(filepath.Dir(p.sockets), "kit-escape")); err == nil {

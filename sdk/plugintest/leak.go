@@ -34,7 +34,7 @@ func checkLeaks(b *bench) {
 		for range 20 {
 			ctx, cancel := b.call()
 			if err := probe(ctx, b.Kind, p.conn); err != nil {
-				b.errorf("a call: %v", err)
+				b.errorf("one of many calls: %v", err)
 			}
 			cancel()
 		}
@@ -65,10 +65,10 @@ func checkOutput(b *bench) {
 	p.output.mu.Lock()
 	defer p.output.mu.Unlock()
 	if p.output.bytes > maxOutput {
-		b.errorf("it printed %d bytes while it was started, called once and ended", p.output.bytes)
+		b.errorf("it printed %d bytes while it was started, called once and ended; %d are allowed", p.output.bytes, maxOutput)
 	}
 	if p.output.longest > maxLine {
-		b.errorf("it printed a line of %d bytes", p.output.longest)
+		b.errorf("it printed a line of %d bytes; %d are allowed", p.output.longest, maxLine)
 	}
 }
 

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 )
@@ -33,9 +35,26 @@ type Result struct {
 	Check string `json:"check"`
 	// Problems are what does not hold; none when the check passed.
 	Problems []string `json:"problems,omitempty"`
+	// Contract is what should hold, and ReadOn where that is written: a page of Mezzo's repository. They are empty
+	// when the check passed, and so is Printed, the end of what the plugin printed meanwhile.
+	Contract string `json:"contract,omitempty"`
+	ReadOn   string `json:"read_on,omitempty"`
+	Printed  string `json:"printed,omitempty"`
 	// Skipped says why the check does not apply; empty when it does.
 	Skipped string        `json:"skipped,omitempty"`
 	Took    time.Duration `json:"took"`
+}
+
+// Report is what there is to say about a check that failed, in lines for people; nothing when it passed.
+func (r Result) Report() []string {
+	if r.Passed() {
+		return nil
+	}
+	lines := append(slices.Clone(r.Problems), "The contract: "+r.Contract, "Read on: "+r.ReadOn)
+	if r.Printed != "" {
+		lines = append(lines, "The plugin printed: "+strings.ReplaceAll(r.Printed, "\n", "\n    "))
+	}
+	return lines
 }
 
 // Passed says that nothing is wrong.
@@ -56,7 +75,7 @@ type TB interface {
 	Errorf(format string, args ...any)
 }
 
-// Test runs all checks and fails the test for each problem.
+// Test runs all checks and fails the test for each that fails.
 func Test(t TB, o Options) {
 	t.Helper()
 	results, err := Verify(context.Background(), o, nil)
@@ -70,8 +89,8 @@ func Test(t TB, o Options) {
 		case r.Passed():
 			t.Logf("%s: passed in %v", r.Check, r.Took.Round(time.Millisecond))
 		}
-		for _, p := range r.Problems {
-			t.Errorf("%s: %s", r.Check, p)
+		if lines := r.Report(); len(lines) > 0 {
+			t.Errorf("%s:\n    %s", r.Check, strings.Join(lines, "\n    "))
 		}
 	}
 }
@@ -116,6 +135,8 @@ func Verify(ctx context.Context, o Options, reporter Reporter) ([]Result, error)
 type check struct {
 	name string
 	run  func(*bench)
+	// says is what the contract says about it, and read the page where it says so.
+	says, read string
 	// vital says that the others mean nothing when it fails.
 	vital bool
 }
@@ -141,8 +162,10 @@ type bench struct {
 	ctx      context.Context
 	mu       sync.Mutex
 	problems []string
+	more     int // problems that are not among them
 	skipped  string
 	cleanups []func()
+	printed  *output // by the process that was started last
 }
 
 // stop ends a check early; it never leaves runCheck.
@@ -169,7 +192,14 @@ func runCheck(ctx context.Context, o Options, c check) (r Result) {
 	}()
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return Result{Check: c.name, Problems: b.problems, Skipped: b.skipped, Took: time.Since(began)}
+	r = Result{Check: c.name, Problems: b.problems, Skipped: b.skipped, Took: time.Since(began)}
+	if b.more > 0 {
+		r.Problems = append(r.Problems, fmt.Sprintf("and %d more problems of this check", b.more))
+	}
+	if !r.Passed() {
+		r.Contract, r.ReadOn, r.Printed = c.says, c.read, b.printed.text()
+	}
+	return r
 }
 
 func (b *bench) cleanup() {
@@ -180,13 +210,18 @@ func (b *bench) cleanup() {
 
 func (b *bench) onEnd(f func()) { b.cleanups = append(b.cleanups, f) }
 
+// mostProblems is how many problems of a check are told: they are often the same one.
+const mostProblems = 5
+
 // errorf notes a problem.
 func (b *bench) errorf(format string, args ...any) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if len(b.problems) < 20 {
-		b.problems = append(b.problems, fmt.Sprintf(format, args...))
+	if len(b.problems) == mostProblems {
+		b.more++
+		return
 	}
+	b.problems = append(b.problems, fmt.Sprintf(format, args...))
 }
 
 // fatalf notes a problem and ends the check. Only the check's own goroutine may call it.

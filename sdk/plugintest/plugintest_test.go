@@ -98,7 +98,7 @@ func TestBad(t *testing.T) {
 				}
 				caught := false
 				for _, r := range results {
-					for _, p := range r.Problems {
+					for _, p := range r.Report() {
 						caught = caught || ((want.check == "" || r.Check == want.check) && strings.Contains(p, want.problem))
 					}
 				}
@@ -188,5 +188,26 @@ func TestOptions(t *testing.T) {
 	results, err := plugintest.Verify(t.Context(), plugintest.Options{Kind: "isolator", Binary: "/nowhere"}, nil)
 	if err != nil || len(results) != 1 || results[0].Passed() || !strings.Contains(results[0].Problems[0], "/nowhere") {
 		t.Errorf("%+v, %v", results, err)
+	}
+}
+
+// A report says what is wrong, what the contract says and where, and what the plugin printed.
+func TestReport(t *testing.T) {
+	t.Parallel()
+	results, err := plugintest.Verify(t.Context(), plugintest.Options{Kind: "isolator", Binary: as(t, "isolator", "early"), FailFast: true}, nil)
+	if err != nil || len(results) != 1 {
+		t.Fatalf("%+v, %v", results, err)
+	}
+	report := strings.Join(results[0].Report(), "\n")
+	for _, want := range []string{
+		"ended before it was ready: exit status", "\nThe contract: Started without arguments", "\nRead on: docs/vendors/wire.md#starting",
+		"\nThe plugin printed: ", "the moon is in the wrong phase",
+	} {
+		if !strings.Contains(report, want) {
+			t.Errorf("it does not say %q:\n%s", want, report)
+		}
+	}
+	if lines := (plugintest.Result{Check: "x", Contract: "y"}).Report(); lines != nil {
+		t.Errorf("a check that passed has a report: %q", lines)
 	}
 }

@@ -55,6 +55,7 @@ func (b *bench) launch() *plugin {
 // start starts the plugin as a host does that knows no TLS.
 func (b *bench) start() (_ *plugin, err error) {
 	p := &plugin{bench: b, output: &output{}, exited: make(chan struct{})}
+	b.printed = p.output
 	if p.sockets, err = os.MkdirTemp("", "mezzo-kit-"); err != nil {
 		return nil, err
 	}
@@ -72,9 +73,9 @@ func (b *bench) start() (_ *plugin, err error) {
 		}
 	case <-p.exited:
 		p.taken()
-		return nil, fmt.Errorf("the plugin ended before it was ready: %s%s", p.cmd.ProcessState, p.output.said())
+		return nil, fmt.Errorf("the plugin ended before it was ready: %s", p.cmd.ProcessState)
 	case <-time.After(b.Timeout):
-		return nil, fmt.Errorf("the plugin printed no handshake within %v%s", b.Timeout, p.output.said())
+		return nil, fmt.Errorf("the plugin printed no handshake within %v", b.Timeout)
 	}
 	p.conn, err = grpc.NewClient("unix:"+address, grpc.WithTransportCredentials(insecure.NewCredentials()),
 		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxMessage)))
@@ -180,7 +181,8 @@ func (p *plugin) parse(line string) (address string, err error) {
 // configure gives the process its configuration; the check ends if it is not taken.
 func (p *plugin) configure(dataDir string) {
 	if err := p.tryConfigure(p.bench.Config, dataDir); err != nil {
-		p.bench.fatalf("the configuration %s: %v", p.bench.Config, err)
+		p.bench.fatalf("the configuration %s is not taken: %v (another one is given by `mezzo plugin verify --config FILE`, or by "+
+			"Options.Config in a test)", p.bench.Config, err)
 	}
 }
 
@@ -219,7 +221,7 @@ func (p *plugin) checkWarning(d *pluginv1.Diagnostic) {
 type refused struct{ diagnostic *pluginv1.Diagnostic }
 
 func (r *refused) Error() string {
-	return fmt.Sprintf("refused: %s %s", r.diagnostic.GetSummary(), r.diagnostic.GetDetail())
+	return strings.TrimSpace("the plugin says: " + r.diagnostic.GetSummary() + " " + r.diagnostic.GetDetail())
 }
 
 // dataDir makes a folder for the plugin to keep things in.
@@ -289,7 +291,7 @@ func (p *plugin) alive() error {
 	select {
 	case <-p.exited:
 		p.taken()
-		return fmt.Errorf("the process has ended: %s%s", p.cmd.ProcessState, p.output.said())
+		return fmt.Errorf("the process has ended: %s", p.cmd.ProcessState)
 	default:
 	}
 	return p.healthy()
@@ -328,14 +330,14 @@ func (o *output) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// said gives the end of it for a problem.
-func (o *output) said() string {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if len(o.tail) == 0 {
+// text is the end of it.
+func (o *output) text() string {
+	if o == nil {
 		return ""
 	}
-	return "; it printed: " + strings.ToValidUTF8(strings.TrimSpace(string(o.tail)), "?")
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return strings.ToValidUTF8(strings.TrimSpace(string(o.tail)), "?")
 }
 
 // signalled ends the process with a signal that it may heed.

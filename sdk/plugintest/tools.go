@@ -15,16 +15,6 @@ import (
 	pluginv1 "github.com/mezzo-cluster/mezzo/sdk/proto/mezzo/plugin/v1"
 )
 
-// toolsChecks are for authorizers that serve PolicyTools.
-func toolsChecks() []check {
-	return []check{
-		{name: "policy tools", run: checkTools},
-		{name: "policy tools explain as it decides", run: checkExplanations},
-		{name: "policy tools without a configuration", run: checkToolsOnly},
-		{name: "policy tools and bad questions", run: checkBadTools},
-	}
-}
-
 // tools gives the client of a plugin's PolicyTools, or skips the check when it has none.
 func (p *plugin) tools() authorizerv1.PolicyToolsServiceClient {
 	client := authorizerv1.NewPolicyToolsServiceClient(p.conn)

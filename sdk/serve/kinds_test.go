@@ -167,6 +167,11 @@ func TestOperations(t *testing.T) {
 	if err := prepare("x", ""); status.Code(err) != codes.InvalidArgument {
 		t.Errorf("no container id: %v", err)
 	}
+	for _, id := range []string{"..", "../escape", "a/b", `a\b`, "a\x00b"} {
+		if err := prepare("path "+id, id); status.Code(err) != codes.InvalidArgument || !strings.Contains(err.Error(), "no container id") {
+			t.Errorf("the container id %q: %v", id, err)
+		}
+	}
 	for range 2 { // a final refusal is remembered
 		if err := prepare("1", "refused"); status.Code(err) != codes.FailedPrecondition || !strings.Contains(err.Error(), "not mounted") {
 			t.Errorf("refused: %v", err)

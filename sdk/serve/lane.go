@@ -3,6 +3,7 @@ package serve
 import (
 	"context"
 	"errors"
+	"strings"
 	"sync"
 
 	"google.golang.org/protobuf/proto"
@@ -63,8 +64,8 @@ func inLane[R proto.Message](
 ) (R, error) {
 	return once(ctx, s.operations, method, operation, func() (R, error) {
 		var none R
-		if id == "" {
-			return none, sdk.Errorf(sdk.InvalidArgument, "the container has no id")
+		if err := checkID(id); err != nil {
+			return none, err
 		}
 		leave, err := s.lanes.enter(ctx, id)
 		if err != nil {
@@ -73,6 +74,18 @@ func inLane[R proto.Message](
 		defer leave()
 		return do()
 	})
+}
+
+// checkID refuses what is no container id, so that plugins can use one as a file's name.
+func checkID(id string) error {
+	switch {
+	case id == "":
+		return sdk.Errorf(sdk.InvalidArgument, "the container has no id")
+	case id == "." || id == ".." || strings.ContainsAny(id, "/\\\x00"):
+		return sdk.Errorf(sdk.InvalidArgument, "%q is no container id: it is not safe as a file's name", id)
+	default:
+		return nil
+	}
 }
 
 var errCleanedUp = errors.New("the container is cleaned up")

@@ -128,6 +128,19 @@ func TestOnlyTheDaemonIsWired(t *testing.T) {
 	}
 }
 
+// What a vendor's plugin begins with is text: only the command that writes it needs it, and it needs nothing of ours.
+func TestScaffoldStandsAlone(t *testing.T) {
+	t.Parallel()
+	for _, p := range list(t, "../..", "./host/...") {
+		if slices.Contains(p.Imports, module+"/host/scaffold") && p.ImportPath != module+"/host/cmd/mezzo" {
+			t.Errorf("%s imports host/scaffold", p.ImportPath)
+		}
+		if p.ImportPath == module+"/host/scaffold" {
+			forbid(t, []pkg{p}, module)
+		}
+	}
+}
+
 func TestHostLinksNoPluginNorWhatPluginsNeed(t *testing.T) {
 	t.Parallel()
 	forbid(t, list(t, "../..", "./host/cmd/mezzo", "./host/cmd/mezzo-init"),

@@ -15,8 +15,8 @@ import (
 )
 
 func newPlugin(o *options) *cobra.Command {
-	cmd := &cobra.Command{Use: "plugin", Short: "Look at, check and reload plugins", GroupID: "check"}
-	cmd.AddCommand(newPluginList(o), newPluginInspect(), newPluginVerify(o), newPluginLock(o), newPluginReload(o))
+	cmd := &cobra.Command{Use: "plugin", Short: "Write, look at, check and reload plugins", GroupID: "check"}
+	cmd.AddCommand(newPluginNew(o), newPluginList(o), newPluginInspect(), newPluginVerify(o), newPluginLock(o), newPluginReload(o))
 	return cmd
 }
 

@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -22,7 +23,8 @@ func newPluginVerify(o *options) *cobra.Command {
 		Use: "verify BINARY", Short: "Run the conformance kit against a plugin", Args: args(cobra.ExactArgs(1)),
 		Long: `Starts a plugin, again and again, as the host does, and checks that it keeps its contract: configuration good and bad,
 normal use, repeats, cancellation, kill and recover, bad input, and that nothing is left behind. A plugin whose config
-block has required attributes is given that of a configuration file, by --config. Isolators need root.`,
+block has required attributes is given that of a configuration file, by --config. Isolators that confine need root. Of a
+check that fails it says what the plugin did, what the contract says, and where in Mezzo's documentation to read on.`,
 		Example: "  mezzo plugin verify bin/allocator-drf\n  mezzo plugin verify --config configs/local.hcl bin/authorizer-opa",
 		RunE: func(cmd *cobra.Command, a []string) error {
 			t, err := verification(cmd.Context(), a[0], kind, configured, plain)
@@ -96,12 +98,15 @@ func blockOf(binary, file string) (pluginhost.Spec, error) {
 	if err != nil {
 		return pluginhost.Spec{}, err
 	}
+	var others []string
 	for _, s := range specs {
+		others = append(others, fmt.Sprintf("%s %q is %s", s.Kind, s.Name, s.Binary))
 		if s.Binary == binary {
 			return s, nil
 		}
 	}
-	return pluginhost.Spec{}, fmt.Errorf("%s has no plugin block for %s", file, binary)
+	return pluginhost.Spec{}, fmt.Errorf("%s has no plugin block for %s (a block's program is its binary, or KIND-NAME in plugin_dir): in it, %s",
+		file, binary, strings.Join(others, "; "))
 }
 
 // verifyProgress tells of each check as it ends.
@@ -126,8 +131,8 @@ func (p *verifyProgress) End(r plugintest.Result) {
 		verdict = "FAILED"
 	}
 	fmt.Fprintf(p.w, "%-50s %6s  %s\n", r.Check, r.Took.Round(time.Millisecond), verdict)
-	for _, problem := range r.Problems {
-		fmt.Fprintf(p.w, "    %s\n", problem)
+	for _, line := range r.Report() {
+		fmt.Fprintf(p.w, "    %s\n", strings.ReplaceAll(line, "\n", "\n    "))
 	}
 }
 
