@@ -85,7 +85,7 @@ func withContributed(total resource.Resources, role string, contributed []contri
 	return total, nil
 }
 
-// ignoringFound is what an agent has, of what is found out on the machine what it had.
+// ignoringFound is what an agent has, with what it finds out on its machine as it had that before.
 func ignoringFound(had, has resource.Resources, contributed []contribution) ([]*mesos.Resource, error) {
 	found := map[string]bool{"cpus": true, "mem": true, "disk": true, "ports": true}
 	for _, c := range contributed {

@@ -27,6 +27,8 @@ type site struct {
 	plugins string
 	// allocator, authorizer and isolator are more attributes of those plugins' blocks.
 	allocator, authorizer, isolator string
+	// isolators are more isolators' blocks of the agents.
+	isolators func(c *cluster) string
 	// asking has the agents ask an authorizer, too.
 	asking bool
 	// operator is who the tests are, where the master asks.
@@ -68,6 +70,10 @@ func (c *cluster) agentConfig(a *agent) string {
 	if c.site.asking {
 		authorizer = c.opa()
 	}
+	more := ""
+	if c.site.isolators != nil {
+		more = c.site.isolators(c)
+	}
 	return fmt.Sprintf(`agent {
   listen     = %q
   masters    = [%q]
@@ -77,7 +83,7 @@ func (c *cluster) agentConfig(a *agent) string {
 %s
 }
 %s%s`, a.address, c.link, a.workDir(), c.site.plugins, c.site.resources, c.site.agent, authorizer,
-		c.plugin("isolator", "cgroups", c.site.isolator))
+		c.plugin("isolator", "cgroups", c.site.isolator)+more)
 }
 
 // plugin is a plugin's block, with its checksum.

@@ -87,8 +87,12 @@ var rlimits = map[string]int{
 
 // command is the container's command, in a process group of its own.
 func (o order) command() (*exec.Cmd, error) {
-	cmd := &exec.Cmd{Args: o.Args, Env: o.Env, Dir: o.Dir, SysProcAttr: &syscall.SysProcAttr{Setpgid: true}}
-	var err error
+	cmd := &exec.Cmd{Args: o.Args, Env: o.Env, SysProcAttr: &syscall.SysProcAttr{Setpgid: true}}
+	// The command's user may not be let in by the folders above.
+	err := os.Chdir(o.Dir)
+	if err != nil {
+		return nil, err
+	}
 	if cmd.SysProcAttr.Credential, err = credential(o.User); err != nil {
 		return nil, err
 	}
