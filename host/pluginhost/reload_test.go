@@ -90,7 +90,9 @@ func TestFailedReload(t *testing.T) {
 	bad = s
 	bad.Binary = "/nowhere"
 	check("a missing program", bad, "there is no plugin program")
-	p.OnStart(func(context.Context, grpc.ClientConnInterface, *Description) error { return errors.New("cannot find it") })
+	p.OnStart(func(context.Context, grpc.ClientConnInterface, *Description) error {
+		return errors.New("cannot find it")
+	})
 	check("a failing recovery", s, "recover: cannot find it; the present process goes on")
 	p.OnStart(nil)
 	if err := f.Reload(t.Context(), Spec{Kind: "authorizer", Name: "other"}); !errors.Is(err, ErrNoPlugin) {

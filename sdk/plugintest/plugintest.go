@@ -126,7 +126,7 @@ func checksOf(kind string) ([]check, error) {
 	case "authorizer":
 		own = authorizerChecks()
 	case "isolator":
-		own = isolatorChecks()
+		own = append(isolatorChecks(), launcherChecks()...)
 	default:
 		return nil, fmt.Errorf("%q is no kind of plugin that this kit knows", kind)
 	}

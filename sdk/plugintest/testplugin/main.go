@@ -15,6 +15,12 @@
 //	elsewhere   says that it listens where it has no business to
 //	protocol    speaks another version of go-plugin's protocol
 //	deaf        ignores requests to end
+//
+// An isolator that starts containers and contributes resources has three more:
+//
+//	wrongpid    says of another process that it is a container's first
+//	earlywait   says that a container has ended which runs
+//	nonsense    contributes what belongs to a role
 package main
 
 import (
@@ -68,6 +74,10 @@ func main() {
 	case "authorizer":
 		serve.Authorizer("test", version, newAuthorizer(mode), serve.Doc("Allows what does not begin with no."))
 	case "isolator":
+		switch mode {
+		case "wrongpid", "earlywait", "nonsense":
+			serve.Isolator("test", version, newLauncher(mode))
+		}
 		serve.Isolator("test", version, newIsolator(mode), serve.Doc("Keeps a file for each container."))
 	default:
 		fmt.Fprintf(os.Stderr, "%q is no kind of plugin\n", kind)
