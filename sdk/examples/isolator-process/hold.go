@@ -105,15 +105,12 @@ func (o order) command() (*exec.Cmd, error) {
 	if found, err := exec.LookPath(o.Path); err == nil {
 		cmd.Path = found
 	}
-	for name, to := range map[string]*os.File{"stdout": nil, "stderr": nil} {
-		if to, err = os.OpenFile(filepath.Join(o.Dir, name), os.O_WRONLY|os.O_APPEND|syscall.O_NOFOLLOW, 0); err != nil {
-			return nil, err
-		}
-		if name == "stdout" {
-			cmd.Stdout = to
-		} else {
-			cmd.Stderr = to
-		}
+	const flags = os.O_WRONLY | os.O_APPEND | syscall.O_NOFOLLOW
+	if cmd.Stdout, err = os.OpenFile(filepath.Join(o.Dir, "stdout"), flags, 0); err != nil {
+		return nil, err
+	}
+	if cmd.Stderr, err = os.OpenFile(filepath.Join(o.Dir, "stderr"), flags, 0); err != nil {
+		return nil, err
 	}
 	return cmd, nil
 }

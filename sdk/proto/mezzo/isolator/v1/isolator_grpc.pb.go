@@ -574,7 +574,8 @@ type LauncherServiceClient interface {
 	// Signal sends a signal to the container's first process, which passes it on to the command. SIGKILL ends
 	// all that is in the container, also one that is held. NOT_FOUND says that it has ended.
 	Signal(ctx context.Context, in *SignalRequest, opts ...grpc.CallOption) (*SignalResponse, error)
-	// Exec runs a command within the container and answers when it has ended.
+	// Exec runs a command within the container and answers when it has ended. No agent of this release calls
+	// it.
 	Exec(ctx context.Context, in *ExecRequest, opts ...grpc.CallOption) (*ExecResponse, error)
 }
 
@@ -674,7 +675,8 @@ type LauncherServiceServer interface {
 	// Signal sends a signal to the container's first process, which passes it on to the command. SIGKILL ends
 	// all that is in the container, also one that is held. NOT_FOUND says that it has ended.
 	Signal(context.Context, *SignalRequest) (*SignalResponse, error)
-	// Exec runs a command within the container and answers when it has ended.
+	// Exec runs a command within the container and answers when it has ended. No agent of this release calls
+	// it.
 	Exec(context.Context, *ExecRequest) (*ExecResponse, error)
 	mustEmbedUnimplementedLauncherServiceServer()
 }
