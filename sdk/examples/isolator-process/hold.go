@@ -150,7 +150,7 @@ func run(f folder, cmd *exec.Cmd, signals <-chan os.Signal) string {
 	}
 	go func() {
 		for s := range signals {
-			if s != syscall.SIGCHLD && s != syscall.SIGURG {
+			if s != syscall.SIGCHLD && s != syscall.SIGURG && s != syscall.SIGPIPE { // which are the holder's own
 				_ = syscall.Kill(-cmd.Process.Pid, s.(syscall.Signal))
 			}
 		}
