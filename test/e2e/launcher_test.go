@@ -13,6 +13,7 @@ import (
 	"time"
 
 	mesos "github.com/mezzo-cluster/mezzo/sdk/mesos/v1"
+	"github.com/mezzo-cluster/mezzo/test/leak"
 )
 
 // launching is a site whose agents have, besides the cgroups isolator, one that starts the containers and contributes
@@ -66,6 +67,19 @@ func mustBeLaunchedByPlugin(t *testing.T, s *mesos.TaskStatus) {
 	if first := initOf(t, s); !strings.HasPrefix(first.Command, "isolator-process hold") {
 		t.Errorf("the container's first process is %s", first)
 	}
+}
+
+// sleeping are the processes of a sleeper's container, once it sleeps: a task runs from when its command was let go.
+func sleeping(t *testing.T, s *mesos.TaskStatus) []leak.Process {
+	t.Helper()
+	var all []leak.Process
+	eventually(t, "the command runs", func() error {
+		if all = processesOf(t, s); len(all) != 2 || !strings.HasPrefix(all[1].Command, "/bin/sleep") {
+			return fmt.Errorf("there are %v", all)
+		}
+		return nil
+	})
+	return all
 }
 
 // Tasks run by way of an isolator that starts containers, with what it contributes and as the other isolators demand.
@@ -137,7 +151,7 @@ func TestLauncherKilled(t *testing.T) {
 	first, second := newGate(t), newGate(t)
 	f.run(sleeper("runs-on"), sleeper("killed-meanwhile"), shell("ends-with-plugin-down", first.wait()+"exit 5"),
 		shell("ends-with-agent-down", second.wait()+"exit 6"))
-	stay := processesOf(t, f.await("runs-on", mesos.TaskState_TASK_RUNNING))
+	stay := sleeping(t, f.await("runs-on", mesos.TaskState_TASK_RUNNING))
 	unwanted := pidsOf(processesOf(t, f.await("killed-meanwhile", mesos.TaskState_TASK_RUNNING)))
 	ends := initOf(t, f.await("ends-with-plugin-down", mesos.TaskState_TASK_RUNNING)).PID
 
@@ -188,7 +202,7 @@ func TestLauncherDownAtStart(t *testing.T) {
 	c := startCluster(t, s)
 	a, f := c.agents[0], subscribe(t, c)
 	f.run(sleeper("runs-on"))
-	stay := processesOf(t, f.await("runs-on", mesos.TaskState_TASK_RUNNING))
+	stay := sleeping(t, f.await("runs-on", mesos.TaskState_TASK_RUNNING))
 	back := hide(t, dir, "isolator-process")
 	a.kill()
 	c.restart(a)
@@ -219,7 +233,7 @@ func TestLauncherReload(t *testing.T) {
 	c := startCluster(t, s)
 	a, f := c.agents[0], subscribe(t, c)
 	f.run(sleeper("runs-on"))
-	stay := processesOf(t, f.await("runs-on", mesos.TaskState_TASK_RUNNING))
+	stay := sleeping(t, f.await("runs-on", mesos.TaskState_TASK_RUNNING))
 	p := a.launcher(0)
 	reload := []string{"plugin", "reload", "isolator", "process", "--agent", a.address}
 	if r := c.mezzo(reload...); r.status != 0 {
@@ -267,7 +281,9 @@ func TestLauncherKilledWhileLaunching(t *testing.T) {
 		for i := range 8 {
 			tasks = append(tasks, shell(fmt.Sprintf("round%d-%d", round, i), "sleep 0.1; exit 0"))
 		}
-		f.launch(tasks...)
+		if err := f.accept(f.wholeOffer(100), tasks...); err != nil {
+			t.Fatal(err)
+		}
 		first := tasks[2*round].GetTaskId().GetValue()
 		eventually(t, first+" is on its way", func() error {
 			if len(f.history(first)) == 0 {

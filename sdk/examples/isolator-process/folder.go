@@ -25,7 +25,7 @@ type folder string
 
 // The files in a folder.
 const (
-	processFile = "process" // the holder's id and when it was started; written by the holder
+	processFile = "process" // the holder's id and when it was started; written when it holds the command
 	startFile   = "start"   // a named pipe: a byte in it lets the command go; removed then
 	killedFile  = "killed"  // is there when the container is not to run, or not any longer
 	statusFile  = "status"  // how it ended; written by the holder

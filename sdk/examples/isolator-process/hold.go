@@ -52,10 +52,6 @@ func prepare(f folder) (cmd *exec.Cmd, start *os.File, err error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	// Of two holders for one container, one begins.
-	if err := f.writeOnce(processFile, fmt.Sprintln(self.pid, self.started)); err != nil {
-		return nil, nil, err
-	}
 	if start, err = os.OpenFile(f.path(startFile), os.O_RDWR, 0); err != nil {
 		return nil, nil, err
 	}
@@ -76,7 +72,8 @@ func prepare(f folder) (cmd *exec.Cmd, start *os.File, err error) {
 			return nil, nil, fmt.Errorf("set %s: %w", l.Type, err)
 		}
 	}
-	return cmd, start, nil
+	// Of two holders for one container, the plugin having been killed in between, the first to come here holds it.
+	return cmd, start, f.writeOnce(processFile, fmt.Sprintln(self.pid, self.started))
 }
 
 var rlimits = map[string]int{

@@ -101,13 +101,14 @@ func (l *launcher) Launch(ctx context.Context, s isolator.Spec, p isolator.Plan)
 	if at, err := f.process(); err == nil {
 		return at.pid, nil
 	}
-	if err := f.launch(ctx, order{
+	err = f.launch(ctx, order{
 		Path: s.Path, Args: s.Args, Env: s.Env, Dir: s.Sandbox, User: s.User, Rlimits: p.Rlimits, Cgroups: p.CgroupPaths,
-	}); err != nil {
-		return 0, err
+	})
+	// Whatever became of this holder: one that an earlier process of the plugin has started may have come first.
+	if at, e := f.process(); e == nil {
+		return at.pid, nil
 	}
-	at, err := f.process()
-	return at.pid, err
+	return 0, err
 }
 
 // Isolate has nothing to do: Launch has done it.
