@@ -68,7 +68,8 @@ type IsolatorInstance struct {
 }
 
 // Launcher starts containers in the agent's stead: what isolator.Launcher says, but for Exec, which nothing in the
-// agent asks for. Its methods, but for Launches and Bug, wait for a plugin that is down until their context ends.
+// agent asks for. Its methods, but for Launches and Bug, wait for a plugin that is down until their context ends. What
+// fails with an error that is not final, as Wait does when the plugin is replaced, is to be called again.
 type Launcher interface {
 	// Launches tells whether it starts containers, as far as is known: of a plugin that has never been up it is not.
 	Launches() bool

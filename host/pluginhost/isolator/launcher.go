@@ -7,7 +7,6 @@ import (
 	"errors"
 	"io"
 	"os"
-	"time"
 
 	"github.com/mezzo-cluster/mezzo/sdk"
 	contract "github.com/mezzo-cluster/mezzo/sdk/isolator"
@@ -54,35 +53,9 @@ func (i *Isolator) Signal(ctx context.Context, c contract.Container, signal int)
 	return i.plugin.Wrap(err)
 }
 
-// Wait returns how a container has ended, over all restarts of the plugin.
+// Wait returns how a container has ended. When the plugin is replaced or ends it fails with sdk.Unavailable, and is to
+// be called again.
 func (i *Isolator) Wait(ctx context.Context, c contract.Container) (contract.ExitStatus, error) {
-	const first, last = 20 * time.Millisecond, 5 * time.Second
-	for pause := first; ; pause = min(2*pause, last) {
-		began := time.Now()
-		status, err := i.wait(ctx, c)
-		switch {
-		case err == nil:
-			return status, nil
-		case ctx.Err() != nil:
-			return contract.ExitStatus{}, ctx.Err()
-		case sdk.CodeOf(err).Final():
-			return contract.ExitStatus{}, err
-		}
-		if time.Since(began) > last {
-			pause = first
-		}
-		timer := time.NewTimer(pause)
-		select {
-		case <-ctx.Done():
-			timer.Stop()
-			return contract.ExitStatus{}, ctx.Err()
-		case <-timer.C:
-		}
-	}
-}
-
-// wait asks one process of the plugin.
-func (i *Isolator) wait(ctx context.Context, c contract.Container) (contract.ExitStatus, error) {
 	var none contract.ExitStatus
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
