@@ -41,18 +41,8 @@ func (a *agentDaemon) openIsolators(ctx context.Context) error {
 	for _, p := range a.plugins.Of("isolator") {
 		i := &agentIsolator{plugin: p, Isolator: pluginisolator.New(p, a.Log)}
 		before, told := saved[i.name()]
-		facts, err := i.Facts(ctx)
-		switch {
-		case err == nil:
-			i.facts, i.known = facts, true
-		case errors.Is(err, pluginhost.ErrDown) || told && len(a.contents.Containers) > 0:
-			a.Log.Warn("isolator cannot say what it contributes; what it last said counts", "plugin", i.name(), "error", err)
-			i.facts, i.known = pluginisolator.Facts{Contributes: before.Contributes, Launches: before.Launches}, told
-		default:
+		if err := a.ask(ctx, i, before, told); err != nil {
 			return err
-		}
-		if before.Launches && !i.facts.Launches && len(a.contents.Containers) > 0 {
-			return fmt.Errorf("isolator %q has started containers of this agent and starts none any more: put its former version back until they have ended", i.name())
 		}
 		a.isolators = append(a.isolators, i)
 	}
@@ -65,6 +55,25 @@ func (a *agentDaemon) openIsolators(ctx context.Context) error {
 		if err := i.Hold(ctx, func(f pluginisolator.Facts) error { return a.judge(i, f) }); err != nil && i.known && len(a.contents.Containers) == 0 {
 			return fmt.Errorf("isolator %q: %w", i.name(), err)
 		}
+	}
+	return nil
+}
+
+// ask finds out what an isolator is; before is what it last said, if it ever told.
+func (a *agentDaemon) ask(ctx context.Context, i *agentIsolator, before savedFacts, told bool) error {
+	recovering := len(a.contents.Containers) > 0
+	facts, err := i.Facts(ctx)
+	switch {
+	case err == nil:
+		i.facts, i.known = facts, true
+	case errors.Is(err, pluginhost.ErrDown) || told && recovering:
+		a.Log.Warn("isolator cannot say what it contributes; what it last said counts", "plugin", i.name(), "error", err)
+		i.facts, i.known = pluginisolator.Facts{Contributes: before.Contributes, Launches: before.Launches}, told
+	default:
+		return err
+	}
+	if before.Launches && !i.facts.Launches && recovering {
+		return fmt.Errorf("isolator %q has started containers of this agent and starts none any more: put its former version back until they have ended", i.name())
 	}
 	return nil
 }
