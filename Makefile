@@ -17,6 +17,7 @@ help: ## list the targets
 build: ## build every binary into bin/
 	@mkdir -p bin
 	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/ ./host/cmd/... ./examples/...
+	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/isolator-process github.com/mezzo-cluster/mezzo/sdk/examples/isolator-process
 	@for p in $(PLUGINS); do \
 		echo "$(GO) build -o bin/$$p ./plugins/$$p"; \
 		$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/$$p ./plugins/$$p || exit 1; done

@@ -61,8 +61,24 @@ type Store interface {
 type IsolatorInstance struct {
 	Name     string
 	Isolator isolator.Isolator
+	// Launcher is the isolator as one that starts containers; nil when it never does.
+	Launcher Launcher
 	// Plugin and Version say who makes this isolator's handles.
 	Plugin, Version string
+}
+
+// Launcher starts containers in the agent's stead: what isolator.Launcher says, but for Exec, which nothing in the
+// agent asks for. Its methods, but for Launches and Bug, wait for a plugin that is down until their context ends. What
+// fails with an error that is not final, as Wait does when the plugin is replaced, is to be called again.
+type Launcher interface {
+	// Launches tells whether it starts containers, as far as is known: of a plugin that has never been up it is not.
+	Launches() bool
+	Launch(ctx context.Context, s isolator.Spec, p isolator.Plan) (pid int, err error)
+	Start(ctx context.Context, c isolator.Container) error
+	Wait(ctx context.Context, c isolator.Container) (isolator.ExitStatus, error)
+	Signal(ctx context.Context, c isolator.Container, signal int) error
+	// Bug counts an answer that breaks the contract, and says so as an error.
+	Bug(format string, args ...any) error
 }
 
 // Checkpoint is a record that was put into the Store and not deleted.

@@ -36,6 +36,8 @@ type agentDaemon struct {
 	plugins *pluginhost.Host
 	control *access.Control
 
+	isolators []*agentIsolator
+
 	durable  *durable.Store
 	runs     *runstore.Store
 	boot     string

@@ -23,7 +23,6 @@ import (
 	"github.com/mezzo-cluster/mezzo/host/effect"
 	"github.com/mezzo-cluster/mezzo/host/fetcher"
 	"github.com/mezzo-cluster/mezzo/host/link"
-	pluginisolator "github.com/mezzo-cluster/mezzo/host/pluginhost/isolator"
 	"github.com/mezzo-cluster/mezzo/host/version"
 	mesos "github.com/mezzo-cluster/mezzo/sdk/mesos/v1"
 	"github.com/mezzo-cluster/mezzo/sdk/resource"
@@ -33,8 +32,14 @@ import (
 // recover finds the containers that an earlier agent has left and builds the machine.
 func (a *agentDaemon) recover(ctx context.Context) (*agent.Agent, error) {
 	began := time.Now()
+	if err := a.openIsolators(ctx); err != nil {
+		return nil, err
+	}
 	conf, err := a.machineConfig()
 	if err != nil {
+		return nil, err
+	}
+	if err := a.saveIsolators(); err != nil {
 		return nil, err
 	}
 	if a.containers, err = a.newContainerizer(); err != nil {
@@ -70,7 +75,7 @@ func (a *agentDaemon) newContainerizer() (containerizer.Containerizer, error) {
 	}
 	c := launcher.Config{
 		Instance: a.durable.Instance(), RuntimeDir: a.runtimeDir(), InitPath: filepath.Join(filepath.Dir(self), "mezzo-init"),
-		SwitchUser: a.conf.SwitchUser, Isolators: a.isolators(), Store: a.runs.Containers(),
+		SwitchUser: a.conf.SwitchUser, Isolators: a.containerIsolators(), Store: a.runs.Containers(),
 		Fetcher:       fetcher.New(fetcher.Config{StallTimeout: a.conf.FetcherStallTimeout, FrameworksHome: a.conf.FrameworksHome}),
 		LaunchTimeout: a.conf.LaunchTimeout, Logger: a.Log,
 		Surroundings: containerizer.Surroundings{
@@ -96,22 +101,9 @@ func variables(m map[string]string) []containerizer.Variable {
 	return out
 }
 
-// isolators are the isolator plugins, in file order.
-func (a *agentDaemon) isolators() []containerizer.IsolatorInstance {
-	var out []containerizer.IsolatorInstance
-	for _, p := range a.plugins.Of("isolator") {
-		i := containerizer.IsolatorInstance{Name: p.Spec().Name, Isolator: pluginisolator.New(p, a.Log)}
-		if d := p.Description(); d != nil {
-			i.Plugin, i.Version = d.Name, d.Version
-		}
-		out = append(out, i)
-	}
-	return out
-}
-
 // machineConfig is what the machine is told of itself.
 func (a *agentDaemon) machineConfig() (agent.Config, error) {
-	total, err := agentResources(a.conf.Resources, a.conf.DefaultRole, a.conf.WorkDir)
+	total, err := agentResources(a.conf.Resources, a.conf.DefaultRole, a.conf.WorkDir, a.contributions())
 	if err != nil {
 		return agent.Config{}, err
 	}
@@ -119,7 +111,7 @@ func (a *agentDaemon) machineConfig() (agent.Config, error) {
 	if err != nil {
 		return agent.Config{}, err
 	}
-	if err := a.compatible(info); err != nil {
+	if err := a.compatible(info, total); err != nil {
 		return agent.Config{}, err
 	}
 	random, err := newRandom()
@@ -134,8 +126,8 @@ func (a *agentDaemon) machineConfig() (agent.Config, error) {
 }
 
 // compatible refuses to come back as an agent that is not what the master knows under its id. What the configuration
-// leaves to the machine, such as the size of its memory, may differ.
-func (a *agentDaemon) compatible(info *mesos.AgentInfo) error {
+// leaves to the machine, such as the size of its memory, may differ; what isolators contribute may not.
+func (a *agentDaemon) compatible(info *mesos.AgentInfo, total resource.Resources) error {
 	saved := a.durable.Agent()
 	if saved.ID == "" {
 		return nil
@@ -146,7 +138,13 @@ func (a *agentDaemon) compatible(info *mesos.AgentInfo) error {
 		if err := proto.Unmarshal(saved.Info, old); err != nil {
 			return fmt.Errorf("read what agent %s was: %w", saved.ID, err)
 		}
-		present.Resources = old.Resources
+		had, err := wire.FromMesos(old.GetResources())
+		if err != nil {
+			return fmt.Errorf("read what agent %s had: %w", saved.ID, err)
+		}
+		if present.Resources, err = ignoringFound(had, total, a.contributions()); err != nil {
+			return err
+		}
 	}
 	check := agent.Compatible
 	if a.conf.ReconfigurationPolicy == "additive" {

@@ -6,7 +6,9 @@ import (
 	"os"
 	"runtime"
 
+	mesos "github.com/mezzo-cluster/mezzo/sdk/mesos/v1"
 	"github.com/mezzo-cluster/mezzo/sdk/resource"
+	"github.com/mezzo-cluster/mezzo/sdk/resource/wire"
 )
 
 // What an agent is taken to have where the machine does not tell: MB of memory and of disk.
@@ -17,16 +19,22 @@ const (
 	defaultPorts = "[31000-32000]"
 )
 
-// agentResources returns what the configuration says the agent has, completed by what the machine has of cpus,
-// mem, disk and ports where it does not say.
-func agentResources(configured, role, workDir string) (resource.Resources, error) {
+// contribution is what an isolator brings to the agent, unreserved.
+type contribution struct {
+	isolator  string
+	resources resource.Resources
+}
+
+// agentResources returns what the configuration says the agent has and what isolators bring, completed by what the
+// machine has of cpus, mem, disk and ports where neither says.
+func agentResources(configured, role, workDir string, contributed []contribution) (resource.Resources, error) {
 	given, err := resource.Parse(configured, role)
 	if err != nil {
 		return resource.Resources{}, fmt.Errorf("resources: %w", err)
 	}
-	named := map[string]bool{}
+	named := map[string]string{}
 	for r := range given.All() {
-		named[r.Name] = true
+		named[r.Name] = "the agent's configuration (resources)"
 	}
 	found := []struct{ name, value string }{
 		{"cpus", fmt.Sprint(runtime.NumCPU())},
@@ -34,9 +42,12 @@ func agentResources(configured, role, workDir string) (resource.Resources, error
 		{"disk", fmt.Sprint(spare(totalDisk(workDir), 5120, 10240, unknownDisk))},
 		{"ports", defaultPorts},
 	}
-	total := given
+	total, err := withContributed(given, role, contributed, named)
+	if err != nil {
+		return resource.Resources{}, err
+	}
 	for _, f := range found {
-		if named[f.name] {
+		if named[f.name] != "" {
 			continue
 		}
 		more, err := resource.Parse(f.name+":"+f.value, role)
@@ -48,6 +59,46 @@ func agentResources(configured, role, workDir string) (resource.Resources, error
 		}
 	}
 	return total, nil
+}
+
+// withContributed adds what isolators bring, in the agent's default role. named has who names which resource already.
+func withContributed(total resource.Resources, role string, contributed []contribution, named map[string]string) (resource.Resources, error) {
+	for _, c := range contributed {
+		by := fmt.Sprintf("isolator %q", c.isolator)
+		for r := range c.resources.All() {
+			if other := named[r.Name]; other != "" && other != by {
+				return resource.Resources{}, fmt.Errorf("%s contributes %s, which %s gives, too: take it out of one of them", by, r.Name, other)
+			}
+			named[r.Name] = by
+		}
+		more := c.resources
+		var err error
+		if role != "" && role != "*" {
+			if more, err = more.PushReservation(resource.Reservation{Type: resource.Static, Role: role}); err != nil {
+				return resource.Resources{}, fmt.Errorf("%s: %w", by, err)
+			}
+		}
+		if total, err = total.Add(more); err != nil {
+			return resource.Resources{}, fmt.Errorf("%s: %w", by, err)
+		}
+	}
+	return total, nil
+}
+
+// ignoringFound is what an agent has, with what it finds out on its machine as it had that before.
+func ignoringFound(had, has resource.Resources, contributed []contribution) ([]*mesos.Resource, error) {
+	found := map[string]bool{"cpus": true, "mem": true, "disk": true, "ports": true}
+	for _, c := range contributed {
+		for r := range c.resources.All() {
+			delete(found, r.Name)
+		}
+	}
+	kept := had.Filter(func(r resource.Resource) bool { return found[r.Name] })
+	all, err := kept.Add(has.Filter(func(r resource.Resource) bool { return !found[r.Name] }))
+	if err != nil {
+		return nil, fmt.Errorf("compare the agent's resources: %w", err)
+	}
+	return wire.ToMesos(all, wire.Format{RefinedReservations: true}), nil
 }
 
 // spare is what of a machine's MB is given to tasks: all but a reserve, or half of a small machine's

@@ -35,9 +35,9 @@ type Plugin struct {
 	nextTry time.Time // when it is started again
 }
 
-// RecoverFunc is called with each new process of a plugin, after it was configured and before it gets any
-// other call.
-type RecoverFunc func(ctx context.Context, conn grpc.ClientConnInterface) error
+// RecoverFunc is called with each new process of a plugin and what that says about itself, after it was
+// configured and before it gets any other call. A process that it returns an error for is not used.
+type RecoverFunc func(ctx context.Context, conn grpc.ClientConnInterface, d *Description) error
 
 // order asks the supervisor to replace the process.
 type order struct {
@@ -122,7 +122,7 @@ func (p *Plugin) recovered(ctx context.Context, i *instance) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, p.options.StartTimeout)
 	defer cancel()
-	if err := f(ctx, i.conn); err != nil {
+	if err := f(ctx, i.conn, &i.description); err != nil {
 		return fmt.Errorf("recover: %w", err)
 	}
 	return nil

@@ -47,7 +47,7 @@ func TestReload(t *testing.T) {
 		})
 	}
 	var recovered atomic.Int32
-	p.OnStart(func(context.Context, grpc.ClientConnInterface) error { recovered.Add(1); return nil })
+	p.OnStart(func(context.Context, grpc.ClientConnInterface, *Description) error { recovered.Add(1); return nil })
 	s.Config = config(`{"marker":"b"}`)
 	if err := f.Reload(t.Context(), s); err != nil {
 		t.Fatal(err)
@@ -90,7 +90,9 @@ func TestFailedReload(t *testing.T) {
 	bad = s
 	bad.Binary = "/nowhere"
 	check("a missing program", bad, "there is no plugin program")
-	p.OnStart(func(context.Context, grpc.ClientConnInterface) error { return errors.New("cannot find it") })
+	p.OnStart(func(context.Context, grpc.ClientConnInterface, *Description) error {
+		return errors.New("cannot find it")
+	})
 	check("a failing recovery", s, "recover: cannot find it; the present process goes on")
 	p.OnStart(nil)
 	if err := f.Reload(t.Context(), Spec{Kind: "authorizer", Name: "other"}); !errors.Is(err, ErrNoPlugin) {

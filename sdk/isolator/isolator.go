@@ -35,23 +35,41 @@ type Isolator interface {
 
 // ResourceContributor is an Isolator that brings resources of its own to the agent, such as gpus.
 type ResourceContributor interface {
-	// Resources is what the machine has. It is asked once, before the agent registers, unless the operator
-	// has configured those resources.
+	// Resources is what the machine has: unreserved, not allocated, and by names (gpus) that neither the
+	// operator nor another isolator gives. It is asked before the agent registers, and again after each
+	// restart of the plugin: the agent keeps what it has registered with, and does not use a plugin that
+	// says otherwise later.
 	Resources(ctx context.Context) (resource.Resources, error)
 }
 
 // Launcher is an Isolator that starts containers itself, in the agent's stead: a VM, a Windows container.
-// At most one isolator of an agent may be one. Isolate is then called with a pid of 0 or with what Launch
-// returned.
+// At most one isolator of an agent may be one. The life of a container is then
+//
+//	Prepare  of all isolators
+//	Launch   make the container, and hold it before its command
+//	Isolate  of all isolators, this one too, with the pid that Launch has returned
+//	Start    let the command go
+//	Wait     until it ends, with Signal at any time
+//	Cleanup  of all isolators; this one's ends what runs or is held
+//
+// Containers outlive the plugin and the agent. After Recover the agent calls Start and Wait again for those
+// whose command it was about to let go or had, and Cleanup for the others.
 type Launcher interface {
-	// Launch starts the container as the merged plan says and returns the id of its first process, 0 when the
-	// machine has none.
+	// Launch makes the container as the merged plan says, and returns the id of its first process, 0 when
+	// this machine has none. The spec's Env is the command's whole environment; output is appended to the
+	// files stdout and stderr in the sandbox, which are there. What it cannot carry out of the plan it refuses
+	// with sdk.FailedPrecondition.
 	Launch(ctx context.Context, s Spec, p Plan) (pid int, err error)
-	// Wait returns when the container has ended, at once when it had before.
+	// Start lets the command go, once, however often it is called.
+	Start(ctx context.Context, c Container) error
+	// Wait returns when the container has ended with everything in it, at once when it had before. It answers
+	// until Cleanup; sdk.NotFound says that there is, and runs, no such container.
 	Wait(ctx context.Context, c Container) (ExitStatus, error)
-	// Signal sends a signal by its Linux number to the container's first process.
+	// Signal sends a signal by its Linux number to the container's first process, which passes it on. SIGKILL
+	// ends all that is in it, also when it is held. sdk.NotFound says that it has ended.
 	Signal(ctx context.Context, c Container, signal int) error
 	// Exec runs a command within the container, with the given files as its input and outputs, until it ends.
+	// No agent of this release calls it.
 	Exec(ctx context.Context, c Container, e Exec) (ExitStatus, error)
 }
 

@@ -23,7 +23,8 @@ type Spec struct {
 	Limits map[string]resource.Limit
 	// ShareCgroups says, for a nested container, that it is confined with its parent.
 	ShareCgroups bool
-	Args         []string // the command, as far as it is known
+	Path         string   // the program, looked up in the PATH of Env where it has no slash
+	Args         []string // the command's whole argument vector
 	Env          []string // name=value
 	Labels       map[string]string
 }

@@ -199,7 +199,7 @@ func toolsChecks() []check {
 
 // isolatorChecks are those about containers.
 func isolatorChecks() []check {
-	return []check{
+	return append([]check{
 		{
 			name: "a plan that agents carry out", run: checkPlan, vital: true,
 			says: "Prepare returns a plan in the words of the OCI runtime specification: name=value, clean absolute " +
@@ -255,7 +255,7 @@ func isolatorChecks() []check {
 				"up.",
 			read: "docs/vendors/wire.md#errors",
 		},
-	}
+	}, launcherChecks()...)
 }
 
 // endChecks are those about the end of a process, and about what is left of it.
@@ -294,6 +294,45 @@ func endChecks() []check {
 			name: "output", run: checkOutput,
 			says: "What a plugin prints goes into the host's log: some lines, each of a few hundred bytes.",
 			read: "docs/vendors/wire.md#logs",
+		},
+	}
+}
+
+// launcherChecks are for isolators that bring resources or start containers; of others they are skipped.
+func launcherChecks() []check {
+	return []check{
+		{
+			name: "contributed resources", run: checkContributed,
+			says: "What an isolator contributes is well formed, reserved for nobody and allocated to nobody, and the same when it is" +
+				" asked again.",
+			read: "docs/vendors/README.md#the-kinds",
+		},
+		{
+			name: "a launched container's life", run: checkLaunched,
+			says: "Launch makes the container and holds it, and answers the id of its first process or 0; Start lets the command go;" +
+				" Wait brings one message, at the container's end.",
+			read: "docs/vendors/wire.md#an-isolator-that-starts-containers",
+		},
+		{
+			name: "launch, repeated and cleaned up", run: checkHeld,
+			says: "A call that comes again has the first one's effect, also in another process of the plugin, and Cleanup ends what is" +
+				" held or runs.",
+			read: "docs/vendors/wire.md#an-isolator-that-starts-containers",
+		},
+		{
+			name: "signals", run: checkSignals,
+			says: "Signal reaches the container's command, and NOT_FOUND or nothing comes of one for a container that has ended.",
+			read: "docs/vendors/wire.md#an-isolator-that-starts-containers",
+		},
+		{
+			name: "launched containers outlive the plugin", run: checkOutlives,
+			says: "Containers run on when the plugin is killed, and after Recover their ends are known.",
+			read: "docs/vendors/wire.md#an-isolator-that-starts-containers",
+		},
+		{
+			name: "drain while waiting", run: checkDrainWaiting,
+			says: "Drain ends the streams of Wait, so that a container keeps no plugin from being replaced.",
+			read: "docs/vendors/wire.md#an-isolator-that-starts-containers",
 		},
 	}
 }

@@ -177,6 +177,30 @@ func TestBare(t *testing.T) {
 	}
 }
 
+// TestBadLauncher: of isolators that start containers and contribute resources, what is wrong in that is said.
+func TestBadLauncher(t *testing.T) {
+	t.Parallel()
+	for mode, want := range map[string]struct{ check, problem string }{
+		"wrongpid":  {"a launched container's life", "is not the container's"},
+		"earlywait": {"a launched container's life", "Wait says that a container which runs has ended"},
+		"nonsense":  {"contributed resources", "widgets(reservations: [(STATIC,ops)]):4"},
+	} {
+		t.Run(mode, func(t *testing.T) {
+			t.Parallel()
+			results, err := plugintest.Verify(t.Context(), plugintest.Options{
+				Kind: "isolator", Binary: as(t, "isolator", mode), Config: `{"marker":"kit"}`, Timeout: 20 * time.Second, FailFast: true,
+			}, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			last := results[len(results)-1]
+			if last.Check != want.check || !strings.Contains(strings.Join(last.Problems, "\n"), want.problem) {
+				t.Errorf("the kit does not say %q in %q, but %+v", want.problem, want.check, last)
+			}
+		})
+	}
+}
+
 func TestOptions(t *testing.T) {
 	t.Parallel()
 	if _, err := plugintest.Verify(t.Context(), plugintest.Options{Kind: "spoon", Binary: "x"}, nil); err == nil {

@@ -3,6 +3,8 @@ package serve
 import (
 	"context"
 
+	"google.golang.org/grpc"
+
 	"github.com/mezzo-cluster/mezzo/sdk"
 	"github.com/mezzo-cluster/mezzo/sdk/isolator"
 	"github.com/mezzo-cluster/mezzo/sdk/proto/convert/isolatorconv"
@@ -15,7 +17,7 @@ type launcherServer struct {
 	s *isolatorServer
 }
 
-// Launch starts a container.
+// Launch makes a container.
 func (l launcherServer) Launch(ctx context.Context, r *isolatorv1.LaunchRequest) (*isolatorv1.LaunchResponse, error) {
 	spec, err := isolatorconv.SpecFromProto(r.GetSpec())
 	if err != nil {
@@ -30,13 +32,21 @@ func (l launcherServer) Launch(ctx context.Context, r *isolatorv1.LaunchRequest)
 	})
 }
 
-// Wait answers when a container has ended.
-func (l launcherServer) Wait(ctx context.Context, r *isolatorv1.WaitRequest) (*isolatorv1.WaitResponse, error) {
-	status, err := l.s.launcher.Wait(ctx, isolatorconv.ContainerFromProto(r.GetContainer()))
+// Start lets a container's command go.
+func (l launcherServer) Start(ctx context.Context, r *isolatorv1.StartRequest) (*isolatorv1.StartResponse, error) {
+	c := isolatorconv.ContainerFromProto(r.GetContainer())
+	return inLane(ctx, l.s, c.ID, "Start", r.GetOperationId(), func() (*isolatorv1.StartResponse, error) {
+		return &isolatorv1.StartResponse{}, l.s.launcher.Start(ctx, c)
+	})
+}
+
+// Wait tells when a container has ended.
+func (l launcherServer) Wait(r *isolatorv1.WaitRequest, stream grpc.ServerStreamingServer[isolatorv1.WaitResponse]) error {
+	status, err := l.s.launcher.Wait(stream.Context(), isolatorconv.ContainerFromProto(r.GetContainer()))
 	if err != nil {
-		return nil, err
+		return err
 	}
-	return &isolatorv1.WaitResponse{Status: isolatorconv.ExitToProto(status)}, nil
+	return stream.Send(&isolatorv1.WaitResponse{Status: isolatorconv.ExitToProto(status)})
 }
 
 // Signal sends a signal.

@@ -74,7 +74,7 @@ func prepare() (err error) {
 	if suite.bin, err = filepath.Abs(suite.bin); err != nil {
 		return err
 	}
-	for _, program := range []string{"mezzo", "mezzo-init", "framework", "allocator-drf", "authorizer-opa", "isolator-cgroups"} {
+	for _, program := range []string{"mezzo", "mezzo-init", "framework", "allocator-drf", "authorizer-opa", "isolator-cgroups", "isolator-process"} {
 		if _, err := os.Stat(filepath.Join(suite.bin, program)); err != nil {
 			return fmt.Errorf("%w: build the programs first, by `make build`", err)
 		}

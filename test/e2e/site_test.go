@@ -29,6 +29,8 @@ type site struct {
 	plugins string
 	// allocator, authorizer and isolator are more attributes of those plugins' blocks.
 	allocator, authorizer, isolator string
+	// isolators are more isolators' blocks of the agents.
+	isolators func(c *cluster) string
 	// asking has the agents ask an authorizer, too.
 	asking bool
 	// operator is who the tests are, where the master asks.
@@ -73,6 +75,10 @@ func (c *cluster) agentConfig(a *agent) string {
 	if c.site.asking {
 		authorizer = c.authorizer()
 	}
+	more := ""
+	if c.site.isolators != nil {
+		more = c.site.isolators(c)
+	}
 	return fmt.Sprintf(`agent {
   listen     = %q
   masters    = [%q]
@@ -82,7 +88,7 @@ func (c *cluster) agentConfig(a *agent) string {
 %s
 }
 %s%s`, a.address, c.link, a.workDir(), c.site.plugins, c.site.resources, c.site.agent, authorizer,
-		c.plugin("isolator", "cgroups", c.site.isolator))
+		c.plugin("isolator", "cgroups", c.site.isolator)+more)
 }
 
 // plugin is a plugin's block, with its checksum.

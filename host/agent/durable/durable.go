@@ -45,6 +45,7 @@ var (
 	instanceKey = []byte("instance")
 	idKey       = []byte("id")
 	infoKey     = []byte("info")
+	isolatorKey = []byte("isolators")
 )
 
 // Agent is what is kept. An empty id means that no master has admitted the agent.
@@ -60,6 +61,7 @@ type Store struct {
 	dir      string
 	instance string
 	agent    Agent
+	isolator []byte
 
 	mu     sync.Mutex
 	closed bool
@@ -137,6 +139,7 @@ func (s *Store) load() error {
 				return err
 			}
 		}
+		s.isolator = append(s.isolator, b.Get(isolatorKey)...)
 		s.agent = Agent{ID: string(b.Get(idKey)), Info: append([]byte(nil), b.Get(infoKey)...)}
 		return nil
 	})
@@ -147,6 +150,18 @@ func (s *Store) Instance() string { return s.instance }
 
 // Agent is what was kept when the store was opened.
 func (s *Store) Agent() Agent { return s.agent }
+
+// Isolators is what SaveIsolators wrote before the store was opened; nil if it never did.
+func (s *Store) Isolators() []byte { return s.isolator }
+
+// SaveIsolators keeps what the agent's isolators have said they are, in words that are the caller's affair. It returns
+// when that is on disk.
+func (s *Store) SaveIsolators(text []byte) error {
+	if err := s.db.Update(func(tx *bbolt.Tx) error { return tx.Bucket(bucket).Put(isolatorKey, text) }); err != nil {
+		return fmt.Errorf("write %s: %w", s.db.Path(), err)
+	}
+	return nil
+}
 
 // Apply begins a change and calls then, from another goroutine, once it is on disk or has failed. Changes are made
 // in the order of the calls; those that wait are synced together.

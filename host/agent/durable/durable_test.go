@@ -157,3 +157,25 @@ func TestPrivate(t *testing.T) {
 		}
 	}
 }
+
+func TestIsolators(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	s, err := Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := s.Isolators(); got != nil {
+		t.Errorf("a new store has %s", got)
+	}
+	if err := errors.Join(s.SaveIsolators([]byte("before")), s.SaveIsolators([]byte("after")), s.Close()); err != nil {
+		t.Fatal(err)
+	}
+	if s, err = Open(dir); err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	if got := s.Isolators(); string(got) != "after" {
+		t.Errorf("got %s", got)
+	}
+}

@@ -1,11 +1,12 @@
-// Package launcher runs containers as processes of this machine, each under a mezzo-init of its own. It is what
-// the linux and posix containerizers have in common: sandbox, fetching, the isolators' part of a container's
-// life, the conversation with mezzo-init, checkpoints and recovery. It may import the fetcher and the SDK; it
+// Package launcher runs containers, each under a mezzo-init of its own, or by way of an isolator that starts containers
+// itself (runtime is what the two have in common). It is what the linux and posix containerizers share: sandbox,
+// fetching, the isolators' part of a container's life, the conversation with mezzo-init, checkpoints and recovery. It may import the fetcher and the SDK; it
 // knows nothing of the agent.
 package launcher
 
 import (
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/mezzo-cluster/mezzo/host/containerizer"
@@ -33,4 +34,11 @@ type Config struct {
 	// LaunchTimeout is how long a launch waits for isolators that are away; one minute by default.
 	LaunchTimeout time.Duration
 	Logger        *slog.Logger
+}
+
+// Launching tells whether an isolator starts the containers, as far as is known.
+func (c Config) Launching() bool {
+	return slices.ContainsFunc(c.Isolators, func(i containerizer.IsolatorInstance) bool {
+		return i.Launcher != nil && i.Launcher.Launches()
+	})
 }

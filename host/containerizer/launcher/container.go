@@ -21,7 +21,7 @@ var errDestroyed = errors.New("it was destroyed while being launched")
 // life; the others only look, signal and destroy.
 type container struct {
 	id     string
-	file   string             // its status file
+	file   string             // its status file, under mezzo-init
 	spec   containerizer.Spec // of a launch; a recovered container has none
 	record record             // written by the leading goroutine alone, under mu
 	// ctx ends when the container is destroyed or the launcher closed.
@@ -32,7 +32,8 @@ type container struct {
 	stopWatching context.CancelFunc
 
 	mu        sync.Mutex
-	process   *process // nil before it is started
+	runtime   runtime // nil before it is made
+	process   process // nil before it is made
 	started   time.Time
 	destroyed bool
 	over      bool // nothing of it runs, or ever will
@@ -48,7 +49,7 @@ func (l *Launcher) newContainer(id string) *container {
 	return c
 }
 
-// signal sends a signal to mezzo-init, which passes it on.
+// signal sends a signal to the first process, which passes it on.
 func (c *container) signal(s syscall.Signal) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -75,12 +76,19 @@ func (c *container) destroy() (done bool) {
 	return false
 }
 
+// use notes what makes the container.
+func (c *container) use(r runtime) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.runtime = r
+}
+
 // adopt makes a process the container's. When the container was destroyed meanwhile the process is killed at once.
-func (c *container) adopt(p *process) {
+func (c *container) adopt(p process, pid int, start uint64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.process = p
-	c.record.Pid, c.record.Start = p.pid, p.start
+	c.record.Pid, c.record.Start = pid, start
 	if c.destroyed {
 		_ = p.signal(syscall.SIGKILL)
 	}
@@ -128,7 +136,7 @@ func (c *container) status() containerizer.Status {
 	defer c.mu.Unlock()
 	s := containerizer.Status{Started: c.started, Message: c.waiting}
 	if c.process != nil {
-		s.Pid = c.process.pid
+		s.Pid = c.process.number()
 	}
 	return s
 }
@@ -188,7 +196,7 @@ func (l *Launcher) follow(c *container) {
 
 // ended is called when nothing of a container runs any more.
 func (l *Launcher) ended(c *container) {
-	exited := l.exitOf(c)
+	exited := c.runtime.exit(c)
 	c.end()
 	// Isolators are cleaned up first, which makes them tell of limits that were reached: what ended a container
 	// is known before its end is told. An isolator that is away does not keep the end back for long.
@@ -243,7 +251,10 @@ func (l *Launcher) forget(c *container) {
 	if !known {
 		return
 	}
-	err := removeStatus(c.file)
+	var err error
+	if c.runtime != nil {
+		err = c.runtime.forget(c)
+	}
 	if e := l.config.Store.Delete(c.id); e != nil {
 		err = errors.Join(err, fmt.Errorf("delete the checkpoint: %w", e))
 	}

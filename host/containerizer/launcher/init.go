@@ -31,11 +31,15 @@ type initProcess struct {
 	message []byte
 }
 
-// held is a mezzo-init that has its plan and waits for go.
-type held struct{ socket *os.File }
+// heldInit is a mezzo-init that has its plan and waits for go.
+type heldInit struct {
+	runtime *initRuntime
+	c       *container
+	socket  *os.File
+}
 
 // spawnInit starts mezzo-init and sends it its plan.
-func spawnInit(i *initProcess) (*process, *held, error) {
+func spawnInit(i *initProcess) (*osProcess, *os.File, error) {
 	ours, theirs, err := socketPair()
 	if err != nil {
 		return nil, nil, err
@@ -52,7 +56,7 @@ func spawnInit(i *initProcess) (*process, *held, error) {
 	}
 	// A write that fails is a mezzo-init that ended; what it had to say is found by ready.
 	_, _ = ours.Write(i.message)
-	return p, &held{socket: ours}, nil
+	return p, ours, nil
 }
 
 // socketPair is a pair of connected sockets, ours to be read and written without holding up a thread.
@@ -74,7 +78,7 @@ func socketPair() (ours, theirs *os.File, err error) {
 }
 
 // ready returns when mezzo-init has done all that comes before the command, or with what it could not do.
-func (h *held) ready(ctx context.Context) error {
+func (h *heldInit) ready(ctx context.Context) error {
 	stop := context.AfterFunc(ctx, func() { _ = h.socket.SetReadDeadline(time.Unix(1, 0)) })
 	defer stop()
 	var b [1]byte
@@ -95,7 +99,7 @@ func (h *held) ready(ctx context.Context) error {
 
 // release lets the command start, and returns once it has. There is no way back from here: when nothing is heard of
 // the command, it may run all the same.
-func (h *held) release(ctx context.Context) error {
+func (h *heldInit) release(ctx context.Context) error {
 	if _, err := h.socket.Write([]byte{initproto.Go}); err != nil {
 		return fmt.Errorf("let the command go: %w", err)
 	}
@@ -107,7 +111,7 @@ func (h *held) release(ctx context.Context) error {
 }
 
 // close ends the conversation. A mezzo-init that has not been released ends.
-func (h *held) close() { _ = h.socket.Close() }
+func (h *heldInit) close() { _ = h.socket.Close() }
 
 // killGroup kills the process group of a command whose mezzo-init is gone.
 func killGroup(pid int) { _ = syscall.Kill(-pid, syscall.SIGKILL) }

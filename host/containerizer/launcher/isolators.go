@@ -112,7 +112,7 @@ func isolatorSpec(c *container, as isolator.Container) isolator.Spec {
 		Resources:   s.Resources,
 		Limits:      s.Limits,
 	}
-	_, spec.Args = commandLine(s.Command)
+	spec.Path, spec.Args = commandLine(s.Command)
 	for _, v := range s.Command.Environment {
 		spec.Env = append(spec.Env, v.Name+"="+v.Value)
 	}
@@ -123,7 +123,7 @@ func isolatorSpec(c *container, as isolator.Container) isolator.Spec {
 func (l *Launcher) isolate(ctx context.Context, c *container) error {
 	for _, i := range l.isolators {
 		err := i.call(ctx, func(ctx context.Context) error {
-			return i.Isolator.Isolate(ctx, c.forIsolator(l.config.Instance, i), c.process.pid)
+			return i.Isolator.Isolate(ctx, c.forIsolator(l.config.Instance, i), c.process.number())
 		})
 		if err != nil && !unimplemented(err) {
 			return i.named(err)

@@ -7,11 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"os"
-	"path/filepath"
 
 	"github.com/mezzo-cluster/mezzo/host/containerizer"
-	"github.com/mezzo-cluster/mezzo/host/containerizer/initproto"
 	"github.com/mezzo-cluster/mezzo/host/fetcher"
 )
 
@@ -62,15 +59,26 @@ func (l *Launcher) launch(c *container) error {
 	if err != nil {
 		return cause(c, err)
 	}
-	held, err := l.start(c, plan, box, who)
+	held, err := l.create(waiting, c, plan, box, who)
 	if err != nil {
 		return cause(c, err)
 	}
 	if err := l.release(waiting, c, held); err != nil {
 		held.close()
-		return errors.Join(cause(c, err), l.abandon(c))
+		return errors.Join(cause(c, err), held.abandon())
 	}
 	return nil
+}
+
+// create makes the container's first process, held before the command. All isolators have answered Prepare, so it is
+// known which of them launches, if one does.
+func (l *Launcher) create(ctx context.Context, c *container, plan *merged, box *sandboxFiles, who *fetcher.Owner) (held, error) {
+	r, err := l.chosen()
+	if err != nil {
+		return nil, err
+	}
+	c.use(r)
+	return r.create(ctx, c, plan, box, who)
 }
 
 // cause is the reason why a container's launch was ended from outside, if it was, and else err.
@@ -100,34 +108,8 @@ func (l *Launcher) fetch(c *container, box *sandboxFiles, who *fetcher.Owner) er
 	}
 }
 
-// start starts mezzo-init, which does everything up to the command, and holds it there.
-func (l *Launcher) start(c *container, plan *merged, box *sandboxFiles, who *fetcher.Owner) (*held, error) {
-	status, err := makeStatus(c.file)
-	if err != nil {
-		return nil, err
-	}
-	defer status.Close() //nolint:errcheck // nothing is written through it here
-	start, err := plan.initPlan(l.config, c.spec, who)
-	if err != nil {
-		return nil, err
-	}
-	p, h, err := spawnInit(&initProcess{
-		path:    l.config.InitPath,
-		name:    l.config.Instance + "/" + c.id,
-		files:   [5]*os.File{l.null, box.stdout, box.stderr, nil, status},
-		flags:   plan.cloneFlags(l.config.Namespaces),
-		cgroup:  plan.unified,
-		message: initproto.AppendPlan(nil, start),
-	})
-	if err != nil {
-		return nil, fmt.Errorf("start mezzo-init: %w", err)
-	}
-	c.adopt(p)
-	return h, nil
-}
-
 // release lets the command go, once all is written down, isolated and set up.
-func (l *Launcher) release(ctx context.Context, c *container, h *held) error {
+func (l *Launcher) release(ctx context.Context, c *container, h held) error {
 	defer h.close()
 	if err := l.save(c); err != nil {
 		return err
@@ -146,84 +128,8 @@ func (l *Launcher) release(ctx context.Context, c *container, h *held) error {
 		return err
 	}
 	c.begin()
-	l.emit(containerizer.Started{ID: c.id, Pid: c.process.pid})
+	l.emit(containerizer.Started{ID: c.id, Pid: c.process.number()})
 	return nil
-}
-
-// abandon kills a mezzo-init whose command is not to start.
-func (l *Launcher) abandon(c *container) error {
-	if l.ctx.Err() != nil {
-		return nil // it ends by itself, its socket being closed
-	}
-	_ = c.destroy()
-	err := c.process.wait(l.ctx)
-	c.end()
-	if err != nil {
-		return fmt.Errorf("end mezzo-init: %w", err)
-	}
-	return nil
-}
-
-// statusFile is the file that a container's mezzo-init leaves the exit status in.
-func (l *Launcher) statusFile(id string) string { return filepath.Join(l.folder, id) }
-
-func makeStatus(name string) (*os.File, error) {
-	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL|os.O_APPEND, 0o600)
-	if err != nil {
-		return nil, fmt.Errorf("make the status file: %w", err)
-	}
-	return f, nil
-}
-
-func removeStatus(name string) error {
-	if err := os.Remove(name); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return fmt.Errorf("remove the status file: %w", err)
-	}
-	return nil
-}
-
-// readStatus reads what mezzo-init left behind, and tells whether there is such a file.
-func readStatus(name string) (s initproto.Status, exists bool) {
-	b, err := os.ReadFile(name)
-	if err != nil {
-		return initproto.Status{}, !errors.Is(err, os.ErrNotExist)
-	}
-	return initproto.ParseStatus(b), true
-}
-
-// appendExit records an end that mezzo-init could not.
-func appendExit(name string, status uint32) error {
-	f, err := os.OpenFile(name, os.O_WRONLY|os.O_APPEND, 0)
-	if err != nil {
-		return err
-	}
-	// mezzo-init may have been killed before it could say that the command was let go.
-	records := initproto.AppendRecord(nil, initproto.Released, 0)
-	_, err = f.Write(initproto.AppendRecord(records, initproto.Exited, status))
-	return errors.Join(err, f.Close())
-}
-
-// killedStatus is the raw wait status of a process that SIGKILL ended.
-const killedStatus = 9
-
-// exitOf tells how a container ended, nothing of it running any more.
-func (l *Launcher) exitOf(c *container) containerizer.Exited {
-	s, _ := readStatus(c.file)
-	if !s.Exited && s.Pid > 0 && !l.config.Namespaces {
-		killGroup(s.Pid) // mezzo-init was killed, and could not do it
-	}
-	switch {
-	case s.Exited:
-		return containerizer.Exited{ID: c.id, WaitStatus: s.WaitStatus, Known: true}
-	case c.wasDestroyed():
-		// Should another agent ask, this is the status.
-		if err := appendExit(c.file, killedStatus); err != nil {
-			l.log(c).Warn("status of a destroyed container was not kept", "error", err)
-		}
-		return containerizer.Exited{ID: c.id, WaitStatus: killedStatus, Known: true}
-	default:
-		return containerizer.Exited{ID: c.id}
-	}
 }
 
 func (l *Launcher) log(c *container) *slog.Logger {

@@ -27,6 +27,7 @@ type Launcher struct {
 	null      *os.File
 	events    chan containerizer.Event
 	isolators []*isolatorState
+	own       *initRuntime
 	group     sync.WaitGroup
 	ctx       context.Context //nolint:containedctx // the life of the launcher, ended by Close
 	cancel    context.CancelCauseFunc
@@ -80,6 +81,7 @@ func New(c Config) (*Launcher, error) {
 		return nil, err
 	}
 	l.ctx, l.cancel = context.WithCancelCause(context.Background())
+	l.own = &initRuntime{l}
 	for _, i := range c.Isolators {
 		l.isolators = append(l.isolators, newIsolatorState(i))
 	}

@@ -26,6 +26,10 @@ type merged struct {
 	prestart     []isolator.Command
 	hostname     string
 
+	rootfs  string
+	devices []isolator.Device
+	cgroups []string // all of them
+
 	tasksFiles []string // of cgroups v1, for mezzo-init to join
 	unified    string   // the folder of a cgroup v2, to be started in
 }
@@ -53,20 +57,59 @@ func (m *merged) demand(name, what, value string) (bool, error) {
 // add merges one isolator's plan into those before it.
 func (m *merged) add(name string, p isolator.Plan) error {
 	for _, step := range []func(string, isolator.Plan) error{
-		m.addEnv, m.addMounts, m.addNamespaces, m.addRights, m.addHostname, m.addCgroups,
+		m.addEnv, m.addMounts, m.addNamespaces, m.addRights, m.addHostname, m.addCgroups, m.addRoot,
 	} {
 		if err := step(name, p); err != nil {
 			return err
 		}
 	}
 	m.prestart = append(m.prestart, p.Prestart...)
-	switch {
-	case p.RootFS != "":
-		return fmt.Errorf("isolator %q gives a root filesystem, which this agent has no use for yet", name)
-	case len(p.Devices) > 0:
-		return fmt.Errorf("isolator %q asks for devices, which need a root filesystem of the container's own", name)
+	return nil
+}
+
+// addRoot takes what only an isolator that launches can do something with.
+func (m *merged) addRoot(name string, p isolator.Plan) error {
+	if p.RootFS != "" {
+		if _, err := m.demand(name, rootDemand, p.RootFS); err != nil {
+			return err
+		}
+		m.rootfs = p.RootFS
+	}
+	for _, d := range p.Devices {
+		fresh, err := m.demand(name, deviceDemand+d.Path, fmt.Sprintf("%+v", d))
+		if err != nil {
+			return err
+		}
+		if fresh {
+			m.devices = append(m.devices, d)
+		}
 	}
 	return nil
+}
+
+// What isolators demand that mezzo-init cannot give.
+const (
+	rootDemand   = "root filesystem"
+	deviceDemand = "device "
+)
+
+// forInit refuses what mezzo-init cannot do.
+func (m *merged) forInit() error {
+	if m.rootfs != "" {
+		return fmt.Errorf("isolator %q gives a root filesystem, which this agent has no use for yet", m.by[rootDemand].isolator)
+	}
+	for _, d := range m.devices {
+		return fmt.Errorf("isolator %q asks for devices, which need a root filesystem of the container's own", m.by[deviceDemand+d.Path].isolator)
+	}
+	return nil
+}
+
+// launchPlan is what an isolator that launches is to do; the command and its environment are in the spec.
+func (m *merged) launchPlan(s containerizer.Spec) isolator.Plan {
+	return isolator.Plan{
+		Mounts: m.mounts, Devices: m.devices, Namespaces: m.namespaces, Rlimits: m.allRlimits(s.Rlimits), Capabilities: m.capabilities,
+		Prestart: m.prestart, CgroupPaths: m.cgroups, RootFS: m.rootfs, Hostname: m.hostname,
+	}
 }
 
 func (m *merged) addEnv(name string, p isolator.Plan) error {
@@ -149,6 +192,7 @@ func (m *merged) addCgroups(name string, p isolator.Plan) error {
 		if err != nil {
 			return fmt.Errorf("isolator %q: cgroup %s: %w", name, folder, err)
 		}
+		m.cgroups = append(m.cgroups, folder)
 		if !unified {
 			m.tasksFiles = append(m.tasksFiles, folder+"/tasks")
 			continue
@@ -163,6 +207,9 @@ func (m *merged) addCgroups(name string, p isolator.Plan) error {
 
 // initPlan is what mezzo-init is to do.
 func (m *merged) initPlan(config Config, s containerizer.Spec, who *fetcher.Owner) (*initproto.Plan, error) {
+	if err := m.forInit(); err != nil {
+		return nil, err
+	}
 	path, args := commandLine(s.Command)
 	p := &initproto.Plan{
 		Path:       path,
@@ -195,14 +242,19 @@ func (m *merged) initPlan(config Config, s containerizer.Spec, who *fetcher.Owne
 	return p, nil
 }
 
-// initRlimits are the isolators' limits and the task's. What an isolator sets a task cannot lift.
-func (m *merged) initRlimits(task []containerizer.Rlimit) ([]initproto.Rlimit, error) {
+// allRlimits are the isolators' limits and the task's. What an isolator sets a task cannot lift.
+func (m *merged) allRlimits(task []containerizer.Rlimit) []isolator.Rlimit {
 	all := slices.Clone(m.rlimits)
 	for _, l := range task {
 		if _, taken := m.by["limit "+l.Type]; !taken {
 			all = append(all, isolator.Rlimit{Type: l.Type, Soft: l.Soft, Hard: l.Hard})
 		}
 	}
+	return all
+}
+
+func (m *merged) initRlimits(task []containerizer.Rlimit) ([]initproto.Rlimit, error) {
+	all := m.allRlimits(task)
 	out := make([]initproto.Rlimit, 0, len(all))
 	for _, l := range all {
 		n, ok := rlimitNumbers[l.Type]

@@ -15,8 +15,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// process is a mezzo-init, held by a pidfd: a signal sent through it reaches that process or none.
-type process struct {
+// osProcess is a mezzo-init, held by a pidfd: a signal sent through it reaches that process or none.
+type osProcess struct {
 	pid   int
 	start uint64 // when it was started, in ticks since boot: tells it from a later process of the same number
 	child bool   // it is our own child, and is to be waited for
@@ -24,7 +24,7 @@ type process struct {
 }
 
 // forkProcess starts a program and holds it.
-func forkProcess(path string, args, env []string, files []uintptr, flags uintptr, cgroup string) (*process, error) {
+func forkProcess(path string, args, env []string, files []uintptr, flags uintptr, cgroup string) (*osProcess, error) {
 	pidfd := -1
 	sys := &syscall.SysProcAttr{Setsid: true, Cloneflags: flags, PidFD: &pidfd}
 	if cgroup != "" {
@@ -39,7 +39,7 @@ func forkProcess(path string, args, env []string, files []uintptr, flags uintptr
 	if err != nil {
 		return nil, err
 	}
-	p := &process{pid: pid, child: true}
+	p := &osProcess{pid: pid, child: true}
 	if p.pidfd, err = pollable(pidfd); err == nil {
 		p.start, err = startTime(pid)
 	}
@@ -52,7 +52,7 @@ func forkProcess(path string, args, env []string, files []uintptr, flags uintptr
 }
 
 // findProcess takes hold of a process that was started by an earlier agent. It is nil when that process is gone.
-func findProcess(pid int, start uint64, _ string) (*process, error) {
+func findProcess(pid int, start uint64, _ string) (*osProcess, error) {
 	fd, err := unix.PidfdOpen(pid, 0)
 	if errors.Is(err, unix.ESRCH) {
 		return nil, nil //nolint:nilnil // as said above
@@ -64,7 +64,7 @@ func findProcess(pid int, start uint64, _ string) (*process, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open process %d: %w", pid, err)
 	}
-	p := &process{pid: pid, start: start, pidfd: file}
+	p := &osProcess{pid: pid, start: start, pidfd: file}
 	// The descriptor is of whatever has the number now; whether that is ours its start time tells.
 	now, err := startTime(pid)
 	if err == nil && now == start && !p.ended() {
@@ -88,8 +88,10 @@ func pollable(pidfd int) (*os.File, error) {
 	return os.NewFile(uintptr(pidfd), "pidfd"), nil
 }
 
+func (p *osProcess) number() int { return p.pid }
+
 // signal sends a signal; a process that has ended is no error.
-func (p *process) signal(s syscall.Signal) error {
+func (p *osProcess) signal(s syscall.Signal) error {
 	raw, err := p.pidfd.SyscallConn()
 	if err != nil {
 		return err
@@ -105,7 +107,7 @@ func (p *process) signal(s syscall.Signal) error {
 }
 
 // wait returns when the process has ended, with everything in its pid namespace, or ctx has.
-func (p *process) wait(ctx context.Context) error {
+func (p *osProcess) wait(ctx context.Context) error {
 	raw, err := p.pidfd.SyscallConn()
 	if err != nil {
 		return err
@@ -125,7 +127,7 @@ func (p *process) wait(ctx context.Context) error {
 }
 
 // ended tells whether the process has ended.
-func (p *process) ended() bool {
+func (p *osProcess) ended() bool {
 	raw, err := p.pidfd.SyscallConn()
 	if err != nil {
 		return true
@@ -135,13 +137,23 @@ func (p *process) ended() bool {
 	return ended
 }
 
+// runs tells whether a process that was started then is there and has not ended.
+func runs(pid int, start uint64) bool {
+	p, err := findProcess(pid, start, "")
+	if p == nil {
+		return err != nil // it cannot be told that it has ended
+	}
+	p.close()
+	return true
+}
+
 func pidfdReadable(fd uintptr) bool {
 	list := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}} //nolint:gosec // a descriptor
 	n, err := unix.Poll(list, 0)
 	return err == nil && n == 1
 }
 
-func (p *process) close() { _ = p.pidfd.Close() }
+func (p *osProcess) close() { _ = p.pidfd.Close() }
 
 // startTime is field 22 of /proc/PID/stat. The second field may hold blanks and parentheses.
 func startTime(pid int) (uint64, error) {
@@ -158,13 +170,13 @@ func startTime(pid int) (uint64, error) {
 }
 
 // findNamed finds the processes that were started as mezzo-init under the name.
-func findNamed(name string) ([]*process, error) {
+func findNamed(name string) ([]*osProcess, error) {
 	entries, err := os.ReadDir("/proc")
 	if err != nil {
 		return nil, err
 	}
 	want := initName + "\x00" + name + "\x00"
-	var found []*process
+	var found []*osProcess
 	for _, e := range entries {
 		pid, err := strconv.Atoi(e.Name())
 		if err != nil {

@@ -15,8 +15,8 @@ import (
 	"github.com/mezzo-cluster/mezzo/sdk/isolator"
 )
 
-// process is a mezzo-init. Systems without pidfds tell whether it lives by the lock that it has on its status file.
-type process struct {
+// osProcess is a mezzo-init. Systems without pidfds tell whether it lives by the lock that it has on its status file.
+type osProcess struct {
 	pid    int
 	start  uint64 // not used here
 	status string
@@ -24,14 +24,14 @@ type process struct {
 	done   chan struct{} // closed when it has ended
 }
 
-func forkProcess(path string, args, env []string, files []uintptr, _ uintptr, _ string) (*process, error) {
+func forkProcess(path string, args, env []string, files []uintptr, _ uintptr, _ string) (*osProcess, error) {
 	pid, err := syscall.ForkExec(path, args, &syscall.ProcAttr{
 		Dir: "/", Env: env, Files: files, Sys: &syscall.SysProcAttr{Setsid: true},
 	})
 	if err != nil {
 		return nil, err
 	}
-	p := &process{pid: pid, child: true, done: make(chan struct{})}
+	p := &osProcess{pid: pid, child: true, done: make(chan struct{})}
 	go func() {
 		defer close(p.done)
 		for {
@@ -44,7 +44,7 @@ func forkProcess(path string, args, env []string, files []uintptr, _ uintptr, _ 
 }
 
 // findProcess takes hold of a process that was started by an earlier agent. It is nil when that process is gone.
-func findProcess(pid int, _ uint64, file string) (*process, error) {
+func findProcess(pid int, _ uint64, file string) (*osProcess, error) {
 	status, err := os.Open(file)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, nil //nolint:nilnil // as said above
@@ -55,7 +55,7 @@ func findProcess(pid int, _ uint64, file string) (*process, error) {
 	if err := unix.Flock(int(status.Fd()), unix.LOCK_SH|unix.LOCK_NB); err == nil {
 		return nil, status.Close()
 	}
-	p := &process{pid: pid, done: make(chan struct{})}
+	p := &osProcess{pid: pid, done: make(chan struct{})}
 	go func() {
 		defer close(p.done)
 		defer status.Close() //nolint:errcheck // only locked
@@ -66,7 +66,15 @@ func findProcess(pid int, _ uint64, file string) (*process, error) {
 	return p, nil
 }
 
-func (p *process) signal(s syscall.Signal) error {
+func (p *osProcess) number() int { return p.pid }
+
+// startTime tells a process from a later one of the same number; this system does not tell.
+func startTime(pid int) (uint64, error) { return 0, syscall.Kill(pid, 0) }
+
+// runs tells whether a process has not ended, as far as that is to be known, which it is not.
+func runs(int, uint64) bool { return false }
+
+func (p *osProcess) signal(s syscall.Signal) error {
 	select {
 	case <-p.done:
 		return nil
@@ -75,7 +83,7 @@ func (p *process) signal(s syscall.Signal) error {
 	}
 }
 
-func (p *process) wait(ctx context.Context) error {
+func (p *osProcess) wait(ctx context.Context) error {
 	select {
 	case <-p.done:
 		return nil
@@ -84,7 +92,7 @@ func (p *process) wait(ctx context.Context) error {
 	}
 }
 
-func (p *process) ended() bool {
+func (p *osProcess) ended() bool {
 	select {
 	case <-p.done:
 		return true
@@ -93,10 +101,10 @@ func (p *process) ended() bool {
 	}
 }
 
-func (p *process) close() {}
+func (p *osProcess) close() {}
 
 // findNamed finds nothing: there is no portable way to.
-func findNamed(string) ([]*process, error) { return nil, nil }
+func findNamed(string) ([]*osProcess, error) { return nil, nil }
 
 // bootID is empty: the locks tell what lives.
 func bootID() (string, error) { return "", nil }

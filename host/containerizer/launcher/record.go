@@ -24,6 +24,16 @@ type record struct {
 	Pid       int               `json:"pid,omitempty"` // of mezzo-init; 0 before it was started
 	Start     uint64            `json:"start,omitempty"`
 	Handles   map[string]handle `json:"handles,omitempty"` // by the isolator's name
+	// Launcher is the isolator that launched it; empty for mezzo-init, which keeps the rest in its status file.
+	Launcher string `json:"launcher,omitempty"`
+	Released bool   `json:"released,omitempty"` // the launcher has let the command go, or is about to
+	Exit     *exit  `json:"exit,omitempty"`     // as the launcher has told it
+}
+
+// exit is how a container ended.
+type exit struct {
+	WaitStatus int  `json:"wait_status"`
+	Known      bool `json:"known"`
 }
 
 type handle struct {

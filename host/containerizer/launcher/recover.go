@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/mezzo-cluster/mezzo/host/containerizer"
-	"github.com/mezzo-cluster/mezzo/host/containerizer/initproto"
 )
 
 // Recover finds the checkpointed containers as they were left, and destroys those of this instance that have no
@@ -61,34 +60,31 @@ func (l *Launcher) restore(point containerizer.Checkpoint) (*container, error) {
 	}
 	c := l.newContainer(point.ID)
 	c.record = r
-	if r.Pid == 0 || r.Boot != l.boot {
-		return c, nil
-	}
-	if c.process, err = findProcess(r.Pid, r.Start, c.file); err != nil {
+	if c.runtime, err = l.runtimeOf(r); err != nil {
 		return nil, err
 	}
-	return c, nil
+	return c, c.runtime.find(c)
 }
 
 // resume tells what has become of a container, and goes on with it from there.
 func (l *Launcher) resume(ctx context.Context, c *container) (containerizer.Recovered, error) {
-	status := l.settled(ctx, c)
-	if c.process != nil && !status.Released {
+	released := c.runtime.settled(ctx, c)
+	if c.process != nil && !released {
 		if err := endProcess(ctx, c.process); err != nil {
 			return containerizer.Recovered{}, err
 		}
 		c.release()
-		status, _ = readStatus(c.file)
+		released = c.runtime.settled(ctx, c)
 	}
 	r := containerizer.Recovered{ID: c.id}
 	switch {
 	case c.process != nil:
 		c.begin()
 		l.watch(c)
-		r.State, r.Pid = containerizer.Running, c.process.pid
+		r.State, r.Pid = containerizer.Running, c.process.number()
 		l.spawn(func() { l.follow(c) })
-	case status.Released:
-		exited := l.exitOf(c)
+	case released:
+		exited := c.runtime.exit(c)
 		r.State, r.WaitStatus, r.Known = containerizer.Ended, exited.WaitStatus, exited.Known
 		c.end() // so that it may be dismissed from now on
 		l.watch(c)
@@ -100,37 +96,10 @@ func (l *Launcher) resume(ctx context.Context, c *container) (containerizer.Reco
 	return r, nil
 }
 
-// settled is a container's status once it is clear whether its command was let go. A mezzo-init that the agent left
-// while it was held is about to end, or to find that it was let go at the last moment. One whose status file somebody
-// removed, and that does not end, was let go.
-func (l *Launcher) settled(ctx context.Context, c *container) initproto.Status {
-	ctx, stop := context.WithTimeout(ctx, settlePatience)
-	defer stop()
-	for begun := time.Now(); ; {
-		status, exists := readStatus(c.file)
-		if c.process == nil || status.Released || c.process.ended() {
-			return status
-		}
-		if !exists && time.Since(begun) > settlePatience/10 {
-			l.log(c).Warn("the status file is gone: how the container ends will not be known", "file", c.file)
-			return initproto.Status{Released: true}
-		}
-		select {
-		case <-time.After(time.Millisecond):
-		case <-ctx.Done():
-			return status
-		}
-	}
-}
-
-// settlePatience is how long it may take a mezzo-init to see that the agent is gone. One that takes longer (it is
-// stopped, or the machine is) is killed.
-const settlePatience = 5 * time.Second
-
 var errUnstarted = errors.New("the agent ended while it was being launched")
 
 // endProcess kills a process and waits for its end.
-func endProcess(ctx context.Context, p *process) error {
+func endProcess(ctx context.Context, p process) error {
 	if err := p.signal(syscall.SIGKILL); err != nil {
 		return err
 	}

@@ -19,6 +19,9 @@ func New(c launcher.Config) (*launcher.Launcher, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make the posix containerizer: %w", err)
 	}
+	if c.Launching() {
+		return l, nil // how tasks are isolated is the plugin's affair
+	}
 	logger := c.Logger
 	if logger == nil {
 		logger = slog.Default()

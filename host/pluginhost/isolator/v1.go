@@ -30,9 +30,13 @@ type Isolator struct {
 	// client waits for the plugin and tries again; ask does not wait.
 	client isolatorv1.IsolatorServiceClient
 	ask    isolatorv1.IsolatorServiceClient
+	// launcher is as client, for plugins that start containers.
+	launcher isolatorv1.LauncherServiceClient
 
-	mu       sync.Mutex
-	instance string
+	mu        sync.Mutex
+	judge     func(Facts) error
+	recovered bool
+	instance  string
 	// known are the containers that a plugin which is started again has to be told of.
 	known map[string]contract.Container
 }
@@ -41,13 +45,16 @@ var _ contract.Isolator = (*Isolator)(nil)
 
 // New is for a plugin of the kind isolator. Recover is to be called before anything else.
 func New(p *pluginhost.Plugin, logger *slog.Logger) *Isolator {
-	return &Isolator{
-		plugin: p,
-		logger: logger.With("kind", "isolator", "plugin", p.Spec().Name),
-		client: isolatorv1.NewIsolatorServiceClient(p.WaitingConn()),
-		ask:    isolatorv1.NewIsolatorServiceClient(p.Conn()),
-		known:  map[string]contract.Container{},
+	i := &Isolator{
+		plugin:   p,
+		logger:   logger.With("kind", "isolator", "plugin", p.Spec().Name),
+		client:   isolatorv1.NewIsolatorServiceClient(p.WaitingConn()),
+		ask:      isolatorv1.NewIsolatorServiceClient(p.Conn()),
+		launcher: isolatorv1.NewLauncherServiceClient(p.WaitingConn()),
+		known:    map[string]contract.Container{},
 	}
+	p.OnStart(i.started)
+	return i
 }
 
 // operation is an id for a call that changes something, the same over all its tries.
@@ -61,12 +68,11 @@ func (i *Isolator) Recover(ctx context.Context, instance string, known []contrac
 		return nil, err
 	}
 	i.mu.Lock()
-	i.instance = instance
+	i.instance, i.recovered = instance, true
 	for _, c := range known {
 		i.known[c.ID] = c
 	}
 	i.mu.Unlock()
-	i.plugin.OnStart(i.restarted)
 	return unknown, nil
 }
 
@@ -96,14 +102,9 @@ func (i *Isolator) recover(ctx context.Context, client isolatorv1.IsolatorServic
 }
 
 // restarted tells a new process of the plugin what there is, before anything else is asked of it.
-func (i *Isolator) restarted(ctx context.Context, conn grpc.ClientConnInterface) error {
-	client := isolatorv1.NewIsolatorServiceClient(conn)
+func (i *Isolator) restarted(ctx context.Context, client isolatorv1.IsolatorServiceClient, known []contract.Container) error {
 	i.mu.Lock()
 	instance := i.instance
-	known := make([]contract.Container, 0, len(i.known))
-	for _, c := range i.known {
-		known = append(known, c)
-	}
 	i.mu.Unlock()
 	slices.SortFunc(known, func(a, b contract.Container) int { return strings.Compare(a.ID, b.ID) })
 	unknown, err := i.recover(ctx, client, instance, known)

@@ -20,6 +20,12 @@
 //	toolless    has nothing for those who write policies (authorizers)
 //	bare        an authorizer with nothing of go-plugin, which lies
 //	certified   the same with a certificate that it was not asked for
+//
+// An isolator that starts containers and contributes resources has three more:
+//
+//	wrongpid    says of another process that it is a container's first
+//	earlywait   says that a container has ended which runs
+//	nonsense    contributes what belongs to a role
 package main
 
 import (
@@ -87,6 +93,10 @@ func main() {
 		}
 		serve.Authorizer("test", version, newAuthorizer(mode), serve.Doc("Allows what does not begin with no."))
 	case "isolator":
+		switch mode {
+		case "wrongpid", "earlywait", "nonsense":
+			serve.Isolator("test", version, newLauncher(mode))
+		}
 		serve.Isolator("test", version, newIsolator(mode), serve.Doc("Keeps a file for each container."))
 	default:
 		fmt.Fprintf(os.Stderr, "%q is no kind of plugin\n", kind)

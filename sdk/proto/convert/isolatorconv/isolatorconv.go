@@ -61,7 +61,7 @@ func SpecToProto(s isolator.Spec) *isolatorv1.Spec {
 		Container: ContainerToProto(s.Container), FrameworkId: s.Framework, ExecutorId: s.Executor, TaskId: s.Task,
 		CommandTask: s.CommandTask, User: s.User, Sandbox: s.Sandbox, Rootfs: s.RootFS,
 		Resources: resourceconv.ToProto(s.Resources), Limits: LimitsToProto(s.Limits),
-		ShareCgroups: s.ShareCgroups, Args: s.Args, Env: s.Env, Labels: s.Labels,
+		ShareCgroups: s.ShareCgroups, Path: s.Path, Args: s.Args, Env: s.Env, Labels: s.Labels,
 	}
 }
 
@@ -79,7 +79,7 @@ func SpecFromProto(p *isolatorv1.Spec) (isolator.Spec, error) {
 		Container: ContainerFromProto(p.GetContainer()), Framework: p.GetFrameworkId(), Executor: p.GetExecutorId(),
 		Task: p.GetTaskId(), CommandTask: p.GetCommandTask(), User: p.GetUser(), Sandbox: p.GetSandbox(),
 		RootFS: p.GetRootfs(), Resources: r, Limits: limits, ShareCgroups: p.GetShareCgroups(),
-		Args: p.GetArgs(), Env: p.GetEnv(), Labels: p.GetLabels(),
+		Path: p.GetPath(), Args: p.GetArgs(), Env: p.GetEnv(), Labels: p.GetLabels(),
 	}, nil
 }
 

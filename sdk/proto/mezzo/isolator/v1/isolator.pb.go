@@ -255,11 +255,13 @@ type Spec struct {
 	Limits []*v1.Limit `protobuf:"bytes,10,rep,name=limits,proto3" json:"limits,omitempty"`
 	// A nested container that is confined with its parent.
 	ShareCgroups bool `protobuf:"varint,11,opt,name=share_cgroups,json=shareCgroups,proto3" json:"share_cgroups,omitempty"`
-	// The command, as far as it is known.
+	// The command's whole argument vector, as far as it is known.
 	Args []string `protobuf:"bytes,12,rep,name=args,proto3" json:"args,omitempty"`
 	// name=value
-	Env           []string          `protobuf:"bytes,13,rep,name=env,proto3" json:"env,omitempty"`
-	Labels        map[string]string `protobuf:"bytes,14,rep,name=labels,proto3" json:"labels,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	Env    []string          `protobuf:"bytes,13,rep,name=env,proto3" json:"env,omitempty"`
+	Labels map[string]string `protobuf:"bytes,14,rep,name=labels,proto3" json:"labels,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// The program, looked up in the PATH of env where it has no slash.
+	Path          string `protobuf:"bytes,15,opt,name=path,proto3" json:"path,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -390,6 +392,13 @@ func (x *Spec) GetLabels() map[string]string {
 		return x.Labels
 	}
 	return nil
+}
+
+func (x *Spec) GetPath() string {
+	if x != nil {
+		return x.Path
+	}
+	return ""
 }
 
 // Plan is what an isolator demands of a container's start, in the words of the OCI runtime specification.
@@ -2283,12 +2292,16 @@ func (x *ResourcesResponse) GetResources() *v1.Resources {
 	return nil
 }
 
-// LaunchRequest starts a container.
+// LaunchRequest makes a container.
 type LaunchRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	OperationId   string                 `protobuf:"bytes,1,opt,name=operation_id,json=operationId,proto3" json:"operation_id,omitempty"`
-	Spec          *Spec                  `protobuf:"bytes,2,opt,name=spec,proto3" json:"spec,omitempty"`
-	Plan          *Plan                  `protobuf:"bytes,3,opt,name=plan,proto3" json:"plan,omitempty"`
+	state       protoimpl.MessageState `protogen:"open.v1"`
+	OperationId string                 `protobuf:"bytes,1,opt,name=operation_id,json=operationId,proto3" json:"operation_id,omitempty"`
+	// As in Prepare, but that env is the command's whole environment, with the isolators' in it, and user is
+	// empty where the agent does not switch users. Output is appended to the files stdout and stderr in the
+	// sandbox, which are there and belong to the user; the sandbox is the work directory.
+	Spec *Spec `protobuf:"bytes,2,opt,name=spec,proto3" json:"spec,omitempty"`
+	// All isolators' plans made one, with the task's own rlimits; without handle and env.
+	Plan          *Plan `protobuf:"bytes,3,opt,name=plan,proto3" json:"plan,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2344,10 +2357,11 @@ func (x *LaunchRequest) GetPlan() *Plan {
 	return nil
 }
 
-// LaunchResponse says that it runs.
+// LaunchResponse says that it is there and held.
 type LaunchResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Its first process; 0 when there is none on this machine.
+	// Its first process; 0 when there is none on this machine. It lives as long as the container, and is the
+	// container's alone.
 	Pid           int64 `protobuf:"varint,1,opt,name=pid,proto3" json:"pid,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -2390,6 +2404,96 @@ func (x *LaunchResponse) GetPid() int64 {
 	return 0
 }
 
+// StartRequest lets a container's command go.
+type StartRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	OperationId   string                 `protobuf:"bytes,1,opt,name=operation_id,json=operationId,proto3" json:"operation_id,omitempty"`
+	Container     *Container             `protobuf:"bytes,2,opt,name=container,proto3" json:"container,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *StartRequest) Reset() {
+	*x = StartRequest{}
+	mi := &file_mezzo_isolator_v1_isolator_proto_msgTypes[33]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *StartRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*StartRequest) ProtoMessage() {}
+
+func (x *StartRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_mezzo_isolator_v1_isolator_proto_msgTypes[33]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use StartRequest.ProtoReflect.Descriptor instead.
+func (*StartRequest) Descriptor() ([]byte, []int) {
+	return file_mezzo_isolator_v1_isolator_proto_rawDescGZIP(), []int{33}
+}
+
+func (x *StartRequest) GetOperationId() string {
+	if x != nil {
+		return x.OperationId
+	}
+	return ""
+}
+
+func (x *StartRequest) GetContainer() *Container {
+	if x != nil {
+		return x.Container
+	}
+	return nil
+}
+
+// StartResponse says that it may run, or has ended already.
+type StartResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *StartResponse) Reset() {
+	*x = StartResponse{}
+	mi := &file_mezzo_isolator_v1_isolator_proto_msgTypes[34]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *StartResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*StartResponse) ProtoMessage() {}
+
+func (x *StartResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_mezzo_isolator_v1_isolator_proto_msgTypes[34]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use StartResponse.ProtoReflect.Descriptor instead.
+func (*StartResponse) Descriptor() ([]byte, []int) {
+	return file_mezzo_isolator_v1_isolator_proto_rawDescGZIP(), []int{34}
+}
+
 // WaitRequest waits for a container's end.
 type WaitRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -2400,7 +2504,7 @@ type WaitRequest struct {
 
 func (x *WaitRequest) Reset() {
 	*x = WaitRequest{}
-	mi := &file_mezzo_isolator_v1_isolator_proto_msgTypes[33]
+	mi := &file_mezzo_isolator_v1_isolator_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2412,7 +2516,7 @@ func (x *WaitRequest) String() string {
 func (*WaitRequest) ProtoMessage() {}
 
 func (x *WaitRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_mezzo_isolator_v1_isolator_proto_msgTypes[33]
+	mi := &file_mezzo_isolator_v1_isolator_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2425,7 +2529,7 @@ func (x *WaitRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WaitRequest.ProtoReflect.Descriptor instead.
 func (*WaitRequest) Descriptor() ([]byte, []int) {
-	return file_mezzo_isolator_v1_isolator_proto_rawDescGZIP(), []int{33}
+	return file_mezzo_isolator_v1_isolator_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *WaitRequest) GetContainer() *Container {
@@ -2449,7 +2553,7 @@ type ExitStatus struct {
 
 func (x *ExitStatus) Reset() {
 	*x = ExitStatus{}
-	mi := &file_mezzo_isolator_v1_isolator_proto_msgTypes[34]
+	mi := &file_mezzo_isolator_v1_isolator_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2461,7 +2565,7 @@ func (x *ExitStatus) String() string {
 func (*ExitStatus) ProtoMessage() {}
 
 func (x *ExitStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_mezzo_isolator_v1_isolator_proto_msgTypes[34]
+	mi := &file_mezzo_isolator_v1_isolator_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2474,7 +2578,7 @@ func (x *ExitStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExitStatus.ProtoReflect.Descriptor instead.
 func (*ExitStatus) Descriptor() ([]byte, []int) {
-	return file_mezzo_isolator_v1_isolator_proto_rawDescGZIP(), []int{34}
+	return file_mezzo_isolator_v1_isolator_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *ExitStatus) GetCode() int32 {
@@ -2508,7 +2612,7 @@ type WaitResponse struct {
 
 func (x *WaitResponse) Reset() {
 	*x = WaitResponse{}
-	mi := &file_mezzo_isolator_v1_isolator_proto_msgTypes[35]
+	mi := &file_mezzo_isolator_v1_isolator_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2520,7 +2624,7 @@ func (x *WaitResponse) String() string {
 func (*WaitResponse) ProtoMessage() {}
 
 func (x *WaitResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_mezzo_isolator_v1_isolator_proto_msgTypes[35]
+	mi := &file_mezzo_isolator_v1_isolator_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2533,7 +2637,7 @@ func (x *WaitResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WaitResponse.ProtoReflect.Descriptor instead.
 func (*WaitResponse) Descriptor() ([]byte, []int) {
-	return file_mezzo_isolator_v1_isolator_proto_rawDescGZIP(), []int{35}
+	return file_mezzo_isolator_v1_isolator_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *WaitResponse) GetStatus() *ExitStatus {
@@ -2556,7 +2660,7 @@ type SignalRequest struct {
 
 func (x *SignalRequest) Reset() {
 	*x = SignalRequest{}
-	mi := &file_mezzo_isolator_v1_isolator_proto_msgTypes[36]
+	mi := &file_mezzo_isolator_v1_isolator_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2568,7 +2672,7 @@ func (x *SignalRequest) String() string {
 func (*SignalRequest) ProtoMessage() {}
 
 func (x *SignalRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_mezzo_isolator_v1_isolator_proto_msgTypes[36]
+	mi := &file_mezzo_isolator_v1_isolator_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2581,7 +2685,7 @@ func (x *SignalRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SignalRequest.ProtoReflect.Descriptor instead.
 func (*SignalRequest) Descriptor() ([]byte, []int) {
-	return file_mezzo_isolator_v1_isolator_proto_rawDescGZIP(), []int{36}
+	return file_mezzo_isolator_v1_isolator_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *SignalRequest) GetOperationId() string {
@@ -2614,7 +2718,7 @@ type SignalResponse struct {
 
 func (x *SignalResponse) Reset() {
 	*x = SignalResponse{}
-	mi := &file_mezzo_isolator_v1_isolator_proto_msgTypes[37]
+	mi := &file_mezzo_isolator_v1_isolator_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2626,7 +2730,7 @@ func (x *SignalResponse) String() string {
 func (*SignalResponse) ProtoMessage() {}
 
 func (x *SignalResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_mezzo_isolator_v1_isolator_proto_msgTypes[37]
+	mi := &file_mezzo_isolator_v1_isolator_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2639,7 +2743,7 @@ func (x *SignalResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SignalResponse.ProtoReflect.Descriptor instead.
 func (*SignalResponse) Descriptor() ([]byte, []int) {
-	return file_mezzo_isolator_v1_isolator_proto_rawDescGZIP(), []int{37}
+	return file_mezzo_isolator_v1_isolator_proto_rawDescGZIP(), []int{39}
 }
 
 // ExecRequest runs a command within a container.
@@ -2663,7 +2767,7 @@ type ExecRequest struct {
 
 func (x *ExecRequest) Reset() {
 	*x = ExecRequest{}
-	mi := &file_mezzo_isolator_v1_isolator_proto_msgTypes[38]
+	mi := &file_mezzo_isolator_v1_isolator_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2675,7 +2779,7 @@ func (x *ExecRequest) String() string {
 func (*ExecRequest) ProtoMessage() {}
 
 func (x *ExecRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_mezzo_isolator_v1_isolator_proto_msgTypes[38]
+	mi := &file_mezzo_isolator_v1_isolator_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2688,7 +2792,7 @@ func (x *ExecRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExecRequest.ProtoReflect.Descriptor instead.
 func (*ExecRequest) Descriptor() ([]byte, []int) {
-	return file_mezzo_isolator_v1_isolator_proto_rawDescGZIP(), []int{38}
+	return file_mezzo_isolator_v1_isolator_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *ExecRequest) GetOperationId() string {
@@ -2764,7 +2868,7 @@ type ExecResponse struct {
 
 func (x *ExecResponse) Reset() {
 	*x = ExecResponse{}
-	mi := &file_mezzo_isolator_v1_isolator_proto_msgTypes[39]
+	mi := &file_mezzo_isolator_v1_isolator_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2776,7 +2880,7 @@ func (x *ExecResponse) String() string {
 func (*ExecResponse) ProtoMessage() {}
 
 func (x *ExecResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_mezzo_isolator_v1_isolator_proto_msgTypes[39]
+	mi := &file_mezzo_isolator_v1_isolator_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2789,7 +2893,7 @@ func (x *ExecResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExecResponse.ProtoReflect.Descriptor instead.
 func (*ExecResponse) Descriptor() ([]byte, []int) {
-	return file_mezzo_isolator_v1_isolator_proto_rawDescGZIP(), []int{39}
+	return file_mezzo_isolator_v1_isolator_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *ExecResponse) GetStatus() *ExitStatus {
@@ -2813,7 +2917,7 @@ const file_mezzo_isolator_v1_isolator_proto_rawDesc = "" +
 	"\x06plugin\x18\x01 \x01(\tR\x06plugin\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\tR\aversion\x12%\n" +
 	"\x0ehandle_version\x18\x03 \x01(\rR\rhandleVersion\x12\x12\n" +
-	"\x04data\x18\x04 \x01(\fR\x04data\"\xb9\x04\n" +
+	"\x04data\x18\x04 \x01(\fR\x04data\"\xcd\x04\n" +
 	"\x04Spec\x12:\n" +
 	"\tcontainer\x18\x01 \x01(\v2\x1c.mezzo.isolator.v1.ContainerR\tcontainer\x12!\n" +
 	"\fframework_id\x18\x02 \x01(\tR\vframeworkId\x12\x1f\n" +
@@ -2830,7 +2934,8 @@ const file_mezzo_isolator_v1_isolator_proto_rawDesc = "" +
 	"\rshare_cgroups\x18\v \x01(\bR\fshareCgroups\x12\x12\n" +
 	"\x04args\x18\f \x03(\tR\x04args\x12\x10\n" +
 	"\x03env\x18\r \x03(\tR\x03env\x12;\n" +
-	"\x06labels\x18\x0e \x03(\v2#.mezzo.isolator.v1.Spec.LabelsEntryR\x06labels\x1a9\n" +
+	"\x06labels\x18\x0e \x03(\v2#.mezzo.isolator.v1.Spec.LabelsEntryR\x06labels\x12\x12\n" +
+	"\x04path\x18\x0f \x01(\tR\x04path\x1a9\n" +
 	"\vLabelsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xf9\x03\n" +
@@ -3028,7 +3133,11 @@ const file_mezzo_isolator_v1_isolator_proto_rawDesc = "" +
 	"\x04spec\x18\x02 \x01(\v2\x17.mezzo.isolator.v1.SpecR\x04spec\x12+\n" +
 	"\x04plan\x18\x03 \x01(\v2\x17.mezzo.isolator.v1.PlanR\x04plan\"\"\n" +
 	"\x0eLaunchResponse\x12\x10\n" +
-	"\x03pid\x18\x01 \x01(\x03R\x03pid\"I\n" +
+	"\x03pid\x18\x01 \x01(\x03R\x03pid\"m\n" +
+	"\fStartRequest\x12!\n" +
+	"\foperation_id\x18\x01 \x01(\tR\voperationId\x12:\n" +
+	"\tcontainer\x18\x02 \x01(\v2\x1c.mezzo.isolator.v1.ContainerR\tcontainer\"\x0f\n" +
+	"\rStartResponse\"I\n" +
 	"\vWaitRequest\x12:\n" +
 	"\tcontainer\x18\x01 \x01(\v2\x1c.mezzo.isolator.v1.ContainerR\tcontainer\"N\n" +
 	"\n" +
@@ -3070,10 +3179,11 @@ const file_mezzo_isolator_v1_isolator_proto_rawDesc = "" +
 	"\x06Status\x12 .mezzo.isolator.v1.StatusRequest\x1a!.mezzo.isolator.v1.StatusResponse\x12P\n" +
 	"\aCleanup\x12!.mezzo.isolator.v1.CleanupRequest\x1a\".mezzo.isolator.v1.CleanupResponse2l\n" +
 	"\x12ContributorService\x12V\n" +
-	"\tResources\x12#.mezzo.isolator.v1.ResourcesRequest\x1a$.mezzo.isolator.v1.ResourcesResponse2\xc1\x02\n" +
+	"\tResources\x12#.mezzo.isolator.v1.ResourcesRequest\x1a$.mezzo.isolator.v1.ResourcesResponse2\x8f\x03\n" +
 	"\x0fLauncherService\x12M\n" +
-	"\x06Launch\x12 .mezzo.isolator.v1.LaunchRequest\x1a!.mezzo.isolator.v1.LaunchResponse\x12G\n" +
-	"\x04Wait\x12\x1e.mezzo.isolator.v1.WaitRequest\x1a\x1f.mezzo.isolator.v1.WaitResponse\x12M\n" +
+	"\x06Launch\x12 .mezzo.isolator.v1.LaunchRequest\x1a!.mezzo.isolator.v1.LaunchResponse\x12J\n" +
+	"\x05Start\x12\x1f.mezzo.isolator.v1.StartRequest\x1a .mezzo.isolator.v1.StartResponse\x12I\n" +
+	"\x04Wait\x12\x1e.mezzo.isolator.v1.WaitRequest\x1a\x1f.mezzo.isolator.v1.WaitResponse0\x01\x12M\n" +
 	"\x06Signal\x12 .mezzo.isolator.v1.SignalRequest\x1a!.mezzo.isolator.v1.SignalResponse\x12G\n" +
 	"\x04Exec\x12\x1e.mezzo.isolator.v1.ExecRequest\x1a\x1f.mezzo.isolator.v1.ExecResponseBGZEgithub.com/mezzo-cluster/mezzo/sdk/proto/mezzo/isolator/v1;isolatorv1b\x06proto3"
 
@@ -3090,7 +3200,7 @@ func file_mezzo_isolator_v1_isolator_proto_rawDescGZIP() []byte {
 }
 
 var file_mezzo_isolator_v1_isolator_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_mezzo_isolator_v1_isolator_proto_msgTypes = make([]protoimpl.MessageInfo, 43)
+var file_mezzo_isolator_v1_isolator_proto_msgTypes = make([]protoimpl.MessageInfo, 45)
 var file_mezzo_isolator_v1_isolator_proto_goTypes = []any{
 	(LimitationReason)(0),         // 0: mezzo.isolator.v1.LimitationReason
 	(*Container)(nil),             // 1: mezzo.isolator.v1.Container
@@ -3126,26 +3236,28 @@ var file_mezzo_isolator_v1_isolator_proto_goTypes = []any{
 	(*ResourcesResponse)(nil),     // 31: mezzo.isolator.v1.ResourcesResponse
 	(*LaunchRequest)(nil),         // 32: mezzo.isolator.v1.LaunchRequest
 	(*LaunchResponse)(nil),        // 33: mezzo.isolator.v1.LaunchResponse
-	(*WaitRequest)(nil),           // 34: mezzo.isolator.v1.WaitRequest
-	(*ExitStatus)(nil),            // 35: mezzo.isolator.v1.ExitStatus
-	(*WaitResponse)(nil),          // 36: mezzo.isolator.v1.WaitResponse
-	(*SignalRequest)(nil),         // 37: mezzo.isolator.v1.SignalRequest
-	(*SignalResponse)(nil),        // 38: mezzo.isolator.v1.SignalResponse
-	(*ExecRequest)(nil),           // 39: mezzo.isolator.v1.ExecRequest
-	(*ExecResponse)(nil),          // 40: mezzo.isolator.v1.ExecResponse
-	nil,                           // 41: mezzo.isolator.v1.Spec.LabelsEntry
-	nil,                           // 42: mezzo.isolator.v1.UsageResponse.UsagesEntry
-	nil,                           // 43: mezzo.isolator.v1.StatusResponse.StatusesEntry
-	(*v1.Resources)(nil),          // 44: mezzo.resource.v1.Resources
-	(*v1.Limit)(nil),              // 45: mezzo.resource.v1.Limit
-	(*timestamppb.Timestamp)(nil), // 46: google.protobuf.Timestamp
+	(*StartRequest)(nil),          // 34: mezzo.isolator.v1.StartRequest
+	(*StartResponse)(nil),         // 35: mezzo.isolator.v1.StartResponse
+	(*WaitRequest)(nil),           // 36: mezzo.isolator.v1.WaitRequest
+	(*ExitStatus)(nil),            // 37: mezzo.isolator.v1.ExitStatus
+	(*WaitResponse)(nil),          // 38: mezzo.isolator.v1.WaitResponse
+	(*SignalRequest)(nil),         // 39: mezzo.isolator.v1.SignalRequest
+	(*SignalResponse)(nil),        // 40: mezzo.isolator.v1.SignalResponse
+	(*ExecRequest)(nil),           // 41: mezzo.isolator.v1.ExecRequest
+	(*ExecResponse)(nil),          // 42: mezzo.isolator.v1.ExecResponse
+	nil,                           // 43: mezzo.isolator.v1.Spec.LabelsEntry
+	nil,                           // 44: mezzo.isolator.v1.UsageResponse.UsagesEntry
+	nil,                           // 45: mezzo.isolator.v1.StatusResponse.StatusesEntry
+	(*v1.Resources)(nil),          // 46: mezzo.resource.v1.Resources
+	(*v1.Limit)(nil),              // 47: mezzo.resource.v1.Limit
+	(*timestamppb.Timestamp)(nil), // 48: google.protobuf.Timestamp
 }
 var file_mezzo_isolator_v1_isolator_proto_depIdxs = []int32{
 	2,  // 0: mezzo.isolator.v1.Container.handle:type_name -> mezzo.isolator.v1.Handle
 	1,  // 1: mezzo.isolator.v1.Spec.container:type_name -> mezzo.isolator.v1.Container
-	44, // 2: mezzo.isolator.v1.Spec.resources:type_name -> mezzo.resource.v1.Resources
-	45, // 3: mezzo.isolator.v1.Spec.limits:type_name -> mezzo.resource.v1.Limit
-	41, // 4: mezzo.isolator.v1.Spec.labels:type_name -> mezzo.isolator.v1.Spec.LabelsEntry
+	46, // 2: mezzo.isolator.v1.Spec.resources:type_name -> mezzo.resource.v1.Resources
+	47, // 3: mezzo.isolator.v1.Spec.limits:type_name -> mezzo.resource.v1.Limit
+	43, // 4: mezzo.isolator.v1.Spec.labels:type_name -> mezzo.isolator.v1.Spec.LabelsEntry
 	2,  // 5: mezzo.isolator.v1.Plan.handle:type_name -> mezzo.isolator.v1.Handle
 	5,  // 6: mezzo.isolator.v1.Plan.mounts:type_name -> mezzo.isolator.v1.Mount
 	6,  // 7: mezzo.isolator.v1.Plan.devices:type_name -> mezzo.isolator.v1.Device
@@ -3160,58 +3272,61 @@ var file_mezzo_isolator_v1_isolator_proto_depIdxs = []int32{
 	1,  // 16: mezzo.isolator.v1.IsolateRequest.container:type_name -> mezzo.isolator.v1.Container
 	1,  // 17: mezzo.isolator.v1.WatchRequest.container:type_name -> mezzo.isolator.v1.Container
 	0,  // 18: mezzo.isolator.v1.WatchResponse.reason:type_name -> mezzo.isolator.v1.LimitationReason
-	44, // 19: mezzo.isolator.v1.WatchResponse.resources:type_name -> mezzo.resource.v1.Resources
+	46, // 19: mezzo.isolator.v1.WatchResponse.resources:type_name -> mezzo.resource.v1.Resources
 	1,  // 20: mezzo.isolator.v1.UpdateRequest.container:type_name -> mezzo.isolator.v1.Container
-	44, // 21: mezzo.isolator.v1.UpdateRequest.resources:type_name -> mezzo.resource.v1.Resources
-	45, // 22: mezzo.isolator.v1.UpdateRequest.limits:type_name -> mezzo.resource.v1.Limit
+	46, // 21: mezzo.isolator.v1.UpdateRequest.resources:type_name -> mezzo.resource.v1.Resources
+	47, // 22: mezzo.isolator.v1.UpdateRequest.limits:type_name -> mezzo.resource.v1.Limit
 	1,  // 23: mezzo.isolator.v1.UsageRequest.containers:type_name -> mezzo.isolator.v1.Container
-	42, // 24: mezzo.isolator.v1.UsageResponse.usages:type_name -> mezzo.isolator.v1.UsageResponse.UsagesEntry
-	46, // 25: mezzo.isolator.v1.ContainerUsage.timestamp:type_name -> google.protobuf.Timestamp
+	44, // 24: mezzo.isolator.v1.UsageResponse.usages:type_name -> mezzo.isolator.v1.UsageResponse.UsagesEntry
+	48, // 25: mezzo.isolator.v1.ContainerUsage.timestamp:type_name -> google.protobuf.Timestamp
 	1,  // 26: mezzo.isolator.v1.StatusRequest.containers:type_name -> mezzo.isolator.v1.Container
-	43, // 27: mezzo.isolator.v1.StatusResponse.statuses:type_name -> mezzo.isolator.v1.StatusResponse.StatusesEntry
+	45, // 27: mezzo.isolator.v1.StatusResponse.statuses:type_name -> mezzo.isolator.v1.StatusResponse.StatusesEntry
 	27, // 28: mezzo.isolator.v1.ContainerStatus.networks:type_name -> mezzo.isolator.v1.NetworkAddresses
 	1,  // 29: mezzo.isolator.v1.CleanupRequest.container:type_name -> mezzo.isolator.v1.Container
-	44, // 30: mezzo.isolator.v1.ResourcesResponse.resources:type_name -> mezzo.resource.v1.Resources
+	46, // 30: mezzo.isolator.v1.ResourcesResponse.resources:type_name -> mezzo.resource.v1.Resources
 	3,  // 31: mezzo.isolator.v1.LaunchRequest.spec:type_name -> mezzo.isolator.v1.Spec
 	4,  // 32: mezzo.isolator.v1.LaunchRequest.plan:type_name -> mezzo.isolator.v1.Plan
-	1,  // 33: mezzo.isolator.v1.WaitRequest.container:type_name -> mezzo.isolator.v1.Container
-	35, // 34: mezzo.isolator.v1.WaitResponse.status:type_name -> mezzo.isolator.v1.ExitStatus
-	1,  // 35: mezzo.isolator.v1.SignalRequest.container:type_name -> mezzo.isolator.v1.Container
-	1,  // 36: mezzo.isolator.v1.ExecRequest.container:type_name -> mezzo.isolator.v1.Container
-	35, // 37: mezzo.isolator.v1.ExecResponse.status:type_name -> mezzo.isolator.v1.ExitStatus
-	23, // 38: mezzo.isolator.v1.UsageResponse.UsagesEntry.value:type_name -> mezzo.isolator.v1.ContainerUsage
-	26, // 39: mezzo.isolator.v1.StatusResponse.StatusesEntry.value:type_name -> mezzo.isolator.v1.ContainerStatus
-	11, // 40: mezzo.isolator.v1.IsolatorService.Recover:input_type -> mezzo.isolator.v1.RecoverRequest
-	13, // 41: mezzo.isolator.v1.IsolatorService.Prepare:input_type -> mezzo.isolator.v1.PrepareRequest
-	15, // 42: mezzo.isolator.v1.IsolatorService.Isolate:input_type -> mezzo.isolator.v1.IsolateRequest
-	17, // 43: mezzo.isolator.v1.IsolatorService.Watch:input_type -> mezzo.isolator.v1.WatchRequest
-	19, // 44: mezzo.isolator.v1.IsolatorService.Update:input_type -> mezzo.isolator.v1.UpdateRequest
-	21, // 45: mezzo.isolator.v1.IsolatorService.Usage:input_type -> mezzo.isolator.v1.UsageRequest
-	24, // 46: mezzo.isolator.v1.IsolatorService.Status:input_type -> mezzo.isolator.v1.StatusRequest
-	28, // 47: mezzo.isolator.v1.IsolatorService.Cleanup:input_type -> mezzo.isolator.v1.CleanupRequest
-	30, // 48: mezzo.isolator.v1.ContributorService.Resources:input_type -> mezzo.isolator.v1.ResourcesRequest
-	32, // 49: mezzo.isolator.v1.LauncherService.Launch:input_type -> mezzo.isolator.v1.LaunchRequest
-	34, // 50: mezzo.isolator.v1.LauncherService.Wait:input_type -> mezzo.isolator.v1.WaitRequest
-	37, // 51: mezzo.isolator.v1.LauncherService.Signal:input_type -> mezzo.isolator.v1.SignalRequest
-	39, // 52: mezzo.isolator.v1.LauncherService.Exec:input_type -> mezzo.isolator.v1.ExecRequest
-	12, // 53: mezzo.isolator.v1.IsolatorService.Recover:output_type -> mezzo.isolator.v1.RecoverResponse
-	14, // 54: mezzo.isolator.v1.IsolatorService.Prepare:output_type -> mezzo.isolator.v1.PrepareResponse
-	16, // 55: mezzo.isolator.v1.IsolatorService.Isolate:output_type -> mezzo.isolator.v1.IsolateResponse
-	18, // 56: mezzo.isolator.v1.IsolatorService.Watch:output_type -> mezzo.isolator.v1.WatchResponse
-	20, // 57: mezzo.isolator.v1.IsolatorService.Update:output_type -> mezzo.isolator.v1.UpdateResponse
-	22, // 58: mezzo.isolator.v1.IsolatorService.Usage:output_type -> mezzo.isolator.v1.UsageResponse
-	25, // 59: mezzo.isolator.v1.IsolatorService.Status:output_type -> mezzo.isolator.v1.StatusResponse
-	29, // 60: mezzo.isolator.v1.IsolatorService.Cleanup:output_type -> mezzo.isolator.v1.CleanupResponse
-	31, // 61: mezzo.isolator.v1.ContributorService.Resources:output_type -> mezzo.isolator.v1.ResourcesResponse
-	33, // 62: mezzo.isolator.v1.LauncherService.Launch:output_type -> mezzo.isolator.v1.LaunchResponse
-	36, // 63: mezzo.isolator.v1.LauncherService.Wait:output_type -> mezzo.isolator.v1.WaitResponse
-	38, // 64: mezzo.isolator.v1.LauncherService.Signal:output_type -> mezzo.isolator.v1.SignalResponse
-	40, // 65: mezzo.isolator.v1.LauncherService.Exec:output_type -> mezzo.isolator.v1.ExecResponse
-	53, // [53:66] is the sub-list for method output_type
-	40, // [40:53] is the sub-list for method input_type
-	40, // [40:40] is the sub-list for extension type_name
-	40, // [40:40] is the sub-list for extension extendee
-	0,  // [0:40] is the sub-list for field type_name
+	1,  // 33: mezzo.isolator.v1.StartRequest.container:type_name -> mezzo.isolator.v1.Container
+	1,  // 34: mezzo.isolator.v1.WaitRequest.container:type_name -> mezzo.isolator.v1.Container
+	37, // 35: mezzo.isolator.v1.WaitResponse.status:type_name -> mezzo.isolator.v1.ExitStatus
+	1,  // 36: mezzo.isolator.v1.SignalRequest.container:type_name -> mezzo.isolator.v1.Container
+	1,  // 37: mezzo.isolator.v1.ExecRequest.container:type_name -> mezzo.isolator.v1.Container
+	37, // 38: mezzo.isolator.v1.ExecResponse.status:type_name -> mezzo.isolator.v1.ExitStatus
+	23, // 39: mezzo.isolator.v1.UsageResponse.UsagesEntry.value:type_name -> mezzo.isolator.v1.ContainerUsage
+	26, // 40: mezzo.isolator.v1.StatusResponse.StatusesEntry.value:type_name -> mezzo.isolator.v1.ContainerStatus
+	11, // 41: mezzo.isolator.v1.IsolatorService.Recover:input_type -> mezzo.isolator.v1.RecoverRequest
+	13, // 42: mezzo.isolator.v1.IsolatorService.Prepare:input_type -> mezzo.isolator.v1.PrepareRequest
+	15, // 43: mezzo.isolator.v1.IsolatorService.Isolate:input_type -> mezzo.isolator.v1.IsolateRequest
+	17, // 44: mezzo.isolator.v1.IsolatorService.Watch:input_type -> mezzo.isolator.v1.WatchRequest
+	19, // 45: mezzo.isolator.v1.IsolatorService.Update:input_type -> mezzo.isolator.v1.UpdateRequest
+	21, // 46: mezzo.isolator.v1.IsolatorService.Usage:input_type -> mezzo.isolator.v1.UsageRequest
+	24, // 47: mezzo.isolator.v1.IsolatorService.Status:input_type -> mezzo.isolator.v1.StatusRequest
+	28, // 48: mezzo.isolator.v1.IsolatorService.Cleanup:input_type -> mezzo.isolator.v1.CleanupRequest
+	30, // 49: mezzo.isolator.v1.ContributorService.Resources:input_type -> mezzo.isolator.v1.ResourcesRequest
+	32, // 50: mezzo.isolator.v1.LauncherService.Launch:input_type -> mezzo.isolator.v1.LaunchRequest
+	34, // 51: mezzo.isolator.v1.LauncherService.Start:input_type -> mezzo.isolator.v1.StartRequest
+	36, // 52: mezzo.isolator.v1.LauncherService.Wait:input_type -> mezzo.isolator.v1.WaitRequest
+	39, // 53: mezzo.isolator.v1.LauncherService.Signal:input_type -> mezzo.isolator.v1.SignalRequest
+	41, // 54: mezzo.isolator.v1.LauncherService.Exec:input_type -> mezzo.isolator.v1.ExecRequest
+	12, // 55: mezzo.isolator.v1.IsolatorService.Recover:output_type -> mezzo.isolator.v1.RecoverResponse
+	14, // 56: mezzo.isolator.v1.IsolatorService.Prepare:output_type -> mezzo.isolator.v1.PrepareResponse
+	16, // 57: mezzo.isolator.v1.IsolatorService.Isolate:output_type -> mezzo.isolator.v1.IsolateResponse
+	18, // 58: mezzo.isolator.v1.IsolatorService.Watch:output_type -> mezzo.isolator.v1.WatchResponse
+	20, // 59: mezzo.isolator.v1.IsolatorService.Update:output_type -> mezzo.isolator.v1.UpdateResponse
+	22, // 60: mezzo.isolator.v1.IsolatorService.Usage:output_type -> mezzo.isolator.v1.UsageResponse
+	25, // 61: mezzo.isolator.v1.IsolatorService.Status:output_type -> mezzo.isolator.v1.StatusResponse
+	29, // 62: mezzo.isolator.v1.IsolatorService.Cleanup:output_type -> mezzo.isolator.v1.CleanupResponse
+	31, // 63: mezzo.isolator.v1.ContributorService.Resources:output_type -> mezzo.isolator.v1.ResourcesResponse
+	33, // 64: mezzo.isolator.v1.LauncherService.Launch:output_type -> mezzo.isolator.v1.LaunchResponse
+	35, // 65: mezzo.isolator.v1.LauncherService.Start:output_type -> mezzo.isolator.v1.StartResponse
+	38, // 66: mezzo.isolator.v1.LauncherService.Wait:output_type -> mezzo.isolator.v1.WaitResponse
+	40, // 67: mezzo.isolator.v1.LauncherService.Signal:output_type -> mezzo.isolator.v1.SignalResponse
+	42, // 68: mezzo.isolator.v1.LauncherService.Exec:output_type -> mezzo.isolator.v1.ExecResponse
+	55, // [55:69] is the sub-list for method output_type
+	41, // [41:55] is the sub-list for method input_type
+	41, // [41:41] is the sub-list for extension type_name
+	41, // [41:41] is the sub-list for extension extendee
+	0,  // [0:41] is the sub-list for field type_name
 }
 
 func init() { file_mezzo_isolator_v1_isolator_proto_init() }
@@ -3226,7 +3341,7 @@ func file_mezzo_isolator_v1_isolator_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_mezzo_isolator_v1_isolator_proto_rawDesc), len(file_mezzo_isolator_v1_isolator_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   43,
+			NumMessages:   45,
 			NumExtensions: 0,
 			NumServices:   3,
 		},

@@ -38,8 +38,8 @@ const (
 //
 // For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
 //
-// IsolatorService confines containers. For one container Prepare, Isolate, Update and Cleanup come one
-// after the other; else calls come at the same time.
+// IsolatorService confines containers. For one container Prepare, Isolate, Update and Cleanup (and of a
+// launcher Launch and Start) come one after the other; else calls come at the same time.
 type IsolatorServiceClient interface {
 	// Recover is the first call: all containers of the agent with the handles it has written down. It
 	// destroys nothing, and returns what it finds on the machine under the agent's instance and cannot match
@@ -164,8 +164,8 @@ func (c *isolatorServiceClient) Cleanup(ctx context.Context, in *CleanupRequest,
 // All implementations must embed UnimplementedIsolatorServiceServer
 // for forward compatibility.
 //
-// IsolatorService confines containers. For one container Prepare, Isolate, Update and Cleanup come one
-// after the other; else calls come at the same time.
+// IsolatorService confines containers. For one container Prepare, Isolate, Update and Cleanup (and of a
+// launcher Launch and Start) come one after the other; else calls come at the same time.
 type IsolatorServiceServer interface {
 	// Recover is the first call: all containers of the agent with the handles it has written down. It
 	// destroys nothing, and returns what it finds on the machine under the agent's instance and cannot match
@@ -435,7 +435,9 @@ const (
 //
 // ContributorService may be served by an isolator that brings resources of its own to the agent.
 type ContributorServiceClient interface {
-	// Resources is what the machine has.
+	// Resources is what the machine has: unreserved, not allocated, by names that neither the operator nor
+	// another isolator gives. It is asked of every process of the plugin, before anything else; an agent has
+	// them as long as it runs, so a process that answers otherwise than the first is not used.
 	Resources(ctx context.Context, in *ResourcesRequest, opts ...grpc.CallOption) (*ResourcesResponse, error)
 }
 
@@ -463,7 +465,9 @@ func (c *contributorServiceClient) Resources(ctx context.Context, in *ResourcesR
 //
 // ContributorService may be served by an isolator that brings resources of its own to the agent.
 type ContributorServiceServer interface {
-	// Resources is what the machine has.
+	// Resources is what the machine has: unreserved, not allocated, by names that neither the operator nor
+	// another isolator gives. It is asked of every process of the plugin, before anything else; an agent has
+	// them as long as it runs, so a process that answers otherwise than the first is not used.
 	Resources(context.Context, *ResourcesRequest) (*ResourcesResponse, error)
 	mustEmbedUnimplementedContributorServiceServer()
 }
@@ -535,6 +539,7 @@ var ContributorService_ServiceDesc = grpc.ServiceDesc{
 
 const (
 	LauncherService_Launch_FullMethodName = "/mezzo.isolator.v1.LauncherService/Launch"
+	LauncherService_Start_FullMethodName  = "/mezzo.isolator.v1.LauncherService/Start"
 	LauncherService_Wait_FullMethodName   = "/mezzo.isolator.v1.LauncherService/Wait"
 	LauncherService_Signal_FullMethodName = "/mezzo.isolator.v1.LauncherService/Signal"
 	LauncherService_Exec_FullMethodName   = "/mezzo.isolator.v1.LauncherService/Exec"
@@ -546,14 +551,31 @@ const (
 //
 // LauncherService may be served by an isolator that starts containers in the agent's stead: a VM, a
 // Windows container. At most one isolator of an agent may.
+//
+// The agent makes the sandbox, fetches into it, and calls Prepare of all isolators. Then come Launch, which
+// makes the container and holds its command; Isolate of all isolators, this one too, with the pid that
+// Launch has returned; Start, which lets the command go; and Wait. So no isolator sees a command that runs
+// before it is confined. A container outlives both the plugin and the agent. At the end, or when any of
+// these steps has failed, Cleanup ends what of it there is, held or not.
 type LauncherServiceClient interface {
-	// Launch starts the container as the merged plan says.
+	// Launch makes the container as the merged plan says, and holds it before its command. What it cannot
+	// carry out of the plan it refuses with FAILED_PRECONDITION. For a container that it has made before it
+	// answers the same. Launch of a container is not repeated by another agent than the one that began: that
+	// one calls Cleanup.
 	Launch(ctx context.Context, in *LaunchRequest, opts ...grpc.CallOption) (*LaunchResponse, error)
-	// Wait answers when the container has ended, at once when it had before.
-	Wait(ctx context.Context, in *WaitRequest, opts ...grpc.CallOption) (*WaitResponse, error)
-	// Signal sends a signal to the container's first process.
+	// Start lets the command go. One that was let go before is let be, and that is no error. The agent writes
+	// down that it is about to call this, so that it comes again after a crash of either side, with the same
+	// operation_id.
+	Start(ctx context.Context, in *StartRequest, opts ...grpc.CallOption) (*StartResponse, error)
+	// Wait brings one message when the container has ended with everything in it, at once when it had before,
+	// and ends. It goes on being answered until Cleanup. NOT_FOUND says that nothing is known of such a
+	// container, and none runs. The agent calls it again after a restart of either side.
+	Wait(ctx context.Context, in *WaitRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WaitResponse], error)
+	// Signal sends a signal to the container's first process, which passes it on to the command. SIGKILL ends
+	// all that is in the container, also one that is held. NOT_FOUND says that it has ended.
 	Signal(ctx context.Context, in *SignalRequest, opts ...grpc.CallOption) (*SignalResponse, error)
-	// Exec runs a command within the container and answers when it has ended.
+	// Exec runs a command within the container and answers when it has ended. No agent of this release calls
+	// it.
 	Exec(ctx context.Context, in *ExecRequest, opts ...grpc.CallOption) (*ExecResponse, error)
 }
 
@@ -575,15 +597,34 @@ func (c *launcherServiceClient) Launch(ctx context.Context, in *LaunchRequest, o
 	return out, nil
 }
 
-func (c *launcherServiceClient) Wait(ctx context.Context, in *WaitRequest, opts ...grpc.CallOption) (*WaitResponse, error) {
+func (c *launcherServiceClient) Start(ctx context.Context, in *StartRequest, opts ...grpc.CallOption) (*StartResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
-	out := new(WaitResponse)
-	err := c.cc.Invoke(ctx, LauncherService_Wait_FullMethodName, in, out, cOpts...)
+	out := new(StartResponse)
+	err := c.cc.Invoke(ctx, LauncherService_Start_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
 	}
 	return out, nil
 }
+
+func (c *launcherServiceClient) Wait(ctx context.Context, in *WaitRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WaitResponse], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &LauncherService_ServiceDesc.Streams[0], LauncherService_Wait_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[WaitRequest, WaitResponse]{ClientStream: stream}
+	if err := x.ClientStream.SendMsg(in); err != nil {
+		return nil, err
+	}
+	if err := x.ClientStream.CloseSend(); err != nil {
+		return nil, err
+	}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type LauncherService_WaitClient = grpc.ServerStreamingClient[WaitResponse]
 
 func (c *launcherServiceClient) Signal(ctx context.Context, in *SignalRequest, opts ...grpc.CallOption) (*SignalResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
@@ -611,14 +652,31 @@ func (c *launcherServiceClient) Exec(ctx context.Context, in *ExecRequest, opts 
 //
 // LauncherService may be served by an isolator that starts containers in the agent's stead: a VM, a
 // Windows container. At most one isolator of an agent may.
+//
+// The agent makes the sandbox, fetches into it, and calls Prepare of all isolators. Then come Launch, which
+// makes the container and holds its command; Isolate of all isolators, this one too, with the pid that
+// Launch has returned; Start, which lets the command go; and Wait. So no isolator sees a command that runs
+// before it is confined. A container outlives both the plugin and the agent. At the end, or when any of
+// these steps has failed, Cleanup ends what of it there is, held or not.
 type LauncherServiceServer interface {
-	// Launch starts the container as the merged plan says.
+	// Launch makes the container as the merged plan says, and holds it before its command. What it cannot
+	// carry out of the plan it refuses with FAILED_PRECONDITION. For a container that it has made before it
+	// answers the same. Launch of a container is not repeated by another agent than the one that began: that
+	// one calls Cleanup.
 	Launch(context.Context, *LaunchRequest) (*LaunchResponse, error)
-	// Wait answers when the container has ended, at once when it had before.
-	Wait(context.Context, *WaitRequest) (*WaitResponse, error)
-	// Signal sends a signal to the container's first process.
+	// Start lets the command go. One that was let go before is let be, and that is no error. The agent writes
+	// down that it is about to call this, so that it comes again after a crash of either side, with the same
+	// operation_id.
+	Start(context.Context, *StartRequest) (*StartResponse, error)
+	// Wait brings one message when the container has ended with everything in it, at once when it had before,
+	// and ends. It goes on being answered until Cleanup. NOT_FOUND says that nothing is known of such a
+	// container, and none runs. The agent calls it again after a restart of either side.
+	Wait(*WaitRequest, grpc.ServerStreamingServer[WaitResponse]) error
+	// Signal sends a signal to the container's first process, which passes it on to the command. SIGKILL ends
+	// all that is in the container, also one that is held. NOT_FOUND says that it has ended.
 	Signal(context.Context, *SignalRequest) (*SignalResponse, error)
-	// Exec runs a command within the container and answers when it has ended.
+	// Exec runs a command within the container and answers when it has ended. No agent of this release calls
+	// it.
 	Exec(context.Context, *ExecRequest) (*ExecResponse, error)
 	mustEmbedUnimplementedLauncherServiceServer()
 }
@@ -633,8 +691,11 @@ type UnimplementedLauncherServiceServer struct{}
 func (UnimplementedLauncherServiceServer) Launch(context.Context, *LaunchRequest) (*LaunchResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Launch not implemented")
 }
-func (UnimplementedLauncherServiceServer) Wait(context.Context, *WaitRequest) (*WaitResponse, error) {
-	return nil, status.Error(codes.Unimplemented, "method Wait not implemented")
+func (UnimplementedLauncherServiceServer) Start(context.Context, *StartRequest) (*StartResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Start not implemented")
+}
+func (UnimplementedLauncherServiceServer) Wait(*WaitRequest, grpc.ServerStreamingServer[WaitResponse]) error {
+	return status.Error(codes.Unimplemented, "method Wait not implemented")
 }
 func (UnimplementedLauncherServiceServer) Signal(context.Context, *SignalRequest) (*SignalResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Signal not implemented")
@@ -681,23 +742,34 @@ func _LauncherService_Launch_Handler(srv interface{}, ctx context.Context, dec f
 	return interceptor(ctx, in, info, handler)
 }
 
-func _LauncherService_Wait_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
-	in := new(WaitRequest)
+func _LauncherService_Start_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(StartRequest)
 	if err := dec(in); err != nil {
 		return nil, err
 	}
 	if interceptor == nil {
-		return srv.(LauncherServiceServer).Wait(ctx, in)
+		return srv.(LauncherServiceServer).Start(ctx, in)
 	}
 	info := &grpc.UnaryServerInfo{
 		Server:     srv,
-		FullMethod: LauncherService_Wait_FullMethodName,
+		FullMethod: LauncherService_Start_FullMethodName,
 	}
 	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
-		return srv.(LauncherServiceServer).Wait(ctx, req.(*WaitRequest))
+		return srv.(LauncherServiceServer).Start(ctx, req.(*StartRequest))
 	}
 	return interceptor(ctx, in, info, handler)
 }
+
+func _LauncherService_Wait_Handler(srv interface{}, stream grpc.ServerStream) error {
+	m := new(WaitRequest)
+	if err := stream.RecvMsg(m); err != nil {
+		return err
+	}
+	return srv.(LauncherServiceServer).Wait(m, &grpc.GenericServerStream[WaitRequest, WaitResponse]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type LauncherService_WaitServer = grpc.ServerStreamingServer[WaitResponse]
 
 func _LauncherService_Signal_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(SignalRequest)
@@ -747,8 +819,8 @@ var LauncherService_ServiceDesc = grpc.ServiceDesc{
 			Handler:    _LauncherService_Launch_Handler,
 		},
 		{
-			MethodName: "Wait",
-			Handler:    _LauncherService_Wait_Handler,
+			MethodName: "Start",
+			Handler:    _LauncherService_Start_Handler,
 		},
 		{
 			MethodName: "Signal",
@@ -759,6 +831,12 @@ var LauncherService_ServiceDesc = grpc.ServiceDesc{
 			Handler:    _LauncherService_Exec_Handler,
 		},
 	},
-	Streams:  []grpc.StreamDesc{},
+	Streams: []grpc.StreamDesc{
+		{
+			StreamName:    "Wait",
+			Handler:       _LauncherService_Wait_Handler,
+			ServerStreams: true,
+		},
+	},
 	Metadata: "mezzo/isolator/v1/isolator.proto",
 }
