@@ -14,5 +14,8 @@
 // When a file changes, the folder is read again. If the new policy does not compile, the old one stays in force,
 // and the problem is told. Tests (*_test.rego) are not loaded.
 //
+// The package serves authorizer.PolicyTools as well: it runs those tests, says what is wrong or unwise with policies,
+// what tests reach, and how an answer comes about. Each call reads the policies that it is asked about.
+//
 // The package imports OPA, fsnotify and the SDK.
 package opa
