@@ -143,7 +143,7 @@ def parse(data: bytes) -> Permissions:
     """Reads a permissions file's content."""
     try:
         file = tomllib.loads(data.decode())
-    except ValueError as e:  # a TOMLDecodeError or a UnicodeDecodeError
+    except (ValueError, RecursionError) as e:  # a TOMLDecodeError, a UnicodeDecodeError, or too deep a nest
         raise BadPermissions(str(e)) from e
     if unknown := file.keys() - {"groups", "allow", "deny"}:
         raise BadPermissions(f"{min(unknown)}: there are groups, [[allow]] and [[deny]], and nothing else")

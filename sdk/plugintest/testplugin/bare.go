@@ -15,6 +15,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
+	"github.com/mezzo-cluster/mezzo/sdk/proto/handshake"
 	"github.com/mezzo-cluster/mezzo/sdk/proto/handshake/clientcert"
 	authorizerv1 "github.com/mezzo-cluster/mezzo/sdk/proto/mezzo/authorizer/v1"
 	pluginv1 "github.com/mezzo-cluster/mezzo/sdk/proto/mezzo/plugin/v1"
@@ -62,10 +63,12 @@ func serveBare(certified bool) {
 		}
 		certificate = base64.RawStdEncoding.EncodeToString(config.Certificates[0].Certificate[0])
 	}
-	go func() {
-		_, _ = io.Copy(io.Discard, os.Stdin)
-		os.Exit(0)
-	}()
+	if os.Getenv(handshake.WatchStdin) == "1" {
+		go func() {
+			_, _ = io.Copy(io.Discard, os.Stdin)
+			os.Exit(0)
+		}()
+	}
 	fmt.Printf("1|1|unix|%s|grpc|%s\n", socket, certificate)
 	_ = s.Serve(listener)
 	os.Exit(1)
