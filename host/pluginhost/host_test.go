@@ -102,6 +102,8 @@ func (c config) Explain(diagnostics []*pluginv1.Diagnostic) error {
 	return fmt.Errorf("explained: %s", diagnostics[0].GetSummary())
 }
 
+func (c config) At(name string, err error) error { return fmt.Errorf("at %s: %w", name, err) }
+
 func spec(t *testing.T, kind, mode string) Spec {
 	t.Helper()
 	return Spec{Kind: kind, Name: "test", Binary: testbinary.As(t, testPlugin, kind, mode), Config: config("{}")}

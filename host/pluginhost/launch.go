@@ -17,6 +17,7 @@ import (
 	"github.com/hashicorp/go-plugin/runner"
 	"google.golang.org/grpc"
 
+	"github.com/mezzo-cluster/mezzo/host/pluginhost/cgroup"
 	"github.com/mezzo-cluster/mezzo/host/pluginhost/process"
 	"github.com/mezzo-cluster/mezzo/sdk/proto/handshake"
 )
@@ -30,6 +31,7 @@ type link struct {
 	client  *goplugin.Client
 	conn    *grpc.ClientConn // nil until connected
 	dir     string
+	cgroup  *cgroup.Group // nil for a plugin without
 	output  *output
 	sha256  string
 }
@@ -54,6 +56,11 @@ func launch(ctx context.Context, o Options, s Spec, log *output) (_ *link, err e
 	l.sha256 = binary.SHA256
 	if l.dir, err = socketDir(o.RuntimeDir); err != nil {
 		return nil, err
+	}
+	if s.Cgroup != nil {
+		if l.cgroup, err = cgroup.Make(o.Cgroup, s.Kind+"-"+s.Name, *s.Cgroup); err != nil {
+			return nil, s.at("cgroup", err)
+		}
 	}
 	l.client = goplugin.NewClient(l.clientConfig(o, s, binary))
 	if err := l.connect(ctx); err != nil {
@@ -102,7 +109,7 @@ func (l *link) clientConfig(o Options, s Spec, binary *process.Binary) *goplugin
 				}
 			}
 			p, err := process.New(process.Spec{
-				Binary: binary, Name: s.String(), Env: env, User: s.User, Group: s.Group, SocketDir: dir,
+				Binary: binary, Name: s.String(), Env: env, User: s.User, Group: s.Group, SocketDir: dir, Cgroup: l.cgroup,
 				Stdout: l.output.stdout(), Stderr: l.output.stderr(),
 			})
 			if err != nil {

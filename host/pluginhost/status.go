@@ -24,8 +24,9 @@ type Status struct {
 	Started  time.Time `json:"started,omitzero"`
 	Memory   uint64    `json:"memory,omitempty"`
 	Restarts int       `json:"restarts"`
-	// Error is why there is no process, or why the last one ended.
-	Error string `json:"error,omitempty"`
+	// Error is why there is no process. LastError is why there was none the last time, while there is one again.
+	Error     string `json:"error,omitempty"`
+	LastError string `json:"last_error,omitempty"`
 	// FailedSince is set while it keeps failing.
 	FailedSince time.Time `json:"failed_since,omitzero"`
 	RPCs        []RPC     `json:"rpcs"`
@@ -71,6 +72,7 @@ func (p *Plugin) Status() Status {
 		s.Error = p.lastErr.Error()
 	}
 	if i := p.current; i != nil {
+		s.Error, s.LastError = "", s.Error
 		s.Version, s.SHA256 = i.description.Version, i.description.SHA256
 		s.PID, s.Started = i.process.Load().PID(), i.started
 	}

@@ -24,6 +24,8 @@ type pluginStatus struct {
 	PID      int    `json:"pid"`
 	Restarts int    `json:"restarts"`
 	Error    string `json:"error"`
+	// LastError is why it was down before.
+	LastError string `json:"last_error"`
 }
 
 // plugin says how the plugin of a kind is, as the daemon at an address sees it.

@@ -27,6 +27,8 @@ type site struct {
 	plugins string
 	// allocator, authorizer and isolator are more attributes of those plugins' blocks.
 	allocator, authorizer, isolator string
+	// isolators are more blocks of the agents.
+	isolators string
 	// asking has the agents ask an authorizer, too.
 	asking bool
 	// operator is who the tests are, where the master asks.
@@ -76,8 +78,8 @@ func (c *cluster) agentConfig(a *agent) string {
   resources  = %q
 %s
 }
-%s%s`, a.address, c.link, a.workDir(), c.site.plugins, c.site.resources, c.site.agent, authorizer,
-		c.plugin("isolator", "cgroups", c.site.isolator))
+%s%s%s`, a.address, c.link, a.workDir(), c.site.plugins, c.site.resources, c.site.agent, authorizer,
+		c.plugin("isolator", "cgroups", c.site.isolator), c.site.isolators)
 }
 
 // plugin is a plugin's block, with its checksum.

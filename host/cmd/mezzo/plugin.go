@@ -56,10 +56,19 @@ func pluginRows(list []pluginhost.Status) rows {
 		calls, p50, p99 := busiest(p)
 		r.cells = append(r.cells, []string{
 			p.Kind, p.Name, p.Version, string(p.State), fmt.Sprint(p.PID), uptime, fmt.Sprint(p.Restarts), calls, p50, p99,
-			amount(float64(p.Memory >> 20)), p.Error,
+			amount(float64(p.Memory >> 20)), problem(p),
 		})
 	}
 	return r
+}
+
+// problem is why a plugin is down, or was the last time; of that, what it printed at its end is left to the log.
+func problem(p pluginhost.Status) string {
+	if p.LastError == "" {
+		return p.Error
+	}
+	reason, _, _ := strings.Cut(p.LastError, "\n")
+	return "restarted: " + reason
 }
 
 // busiest sums up the calls of a plugin: how many, and the times of the kind of call it gets most.

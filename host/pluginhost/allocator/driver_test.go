@@ -30,6 +30,7 @@ type config string
 
 func (c config) JSON(*pluginv1.Block) ([]byte, error)   { return []byte(c), nil }
 func (c config) Explain(d []*pluginv1.Diagnostic) error { return errors.New(d[0].GetSummary()) }
+func (c config) At(_ string, err error) error           { return err }
 
 // books is a master that offers whole agents, and keeps count of what is offered.
 type books struct {

@@ -26,6 +26,7 @@ type config string
 
 func (c config) JSON(*pluginv1.Block) ([]byte, error)   { return []byte(c), nil }
 func (c config) Explain(d []*pluginv1.Diagnostic) error { return errors.New(d[0].GetSummary()) }
+func (c config) At(_ string, err error) error           { return err }
 
 func start(t *testing.T, mode string, c config) (*pluginhost.Host, *pluginhost.Plugin, pluginhost.Spec) {
 	t.Helper()

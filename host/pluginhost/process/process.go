@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"sync"
 	"time"
+
+	"github.com/mezzo-cluster/mezzo/host/pluginhost/cgroup"
 )
 
 // Spec says how to run a binary.
@@ -23,6 +25,8 @@ type Spec struct {
 	// User and Group are names or numbers; empty for the host's own.
 	User  string
 	Group string
+	// Cgroup is what it is a member of from its first instruction; nil for the host's own.
+	Cgroup *cgroup.Group
 	// SocketDir is the one folder in which the plugin's sockets may be.
 	SocketDir string
 	// Stdout gets what the plugin prints after its first line, Stderr all of its standard error.
@@ -45,7 +49,9 @@ type Process struct {
 
 	exited chan struct{}
 	status *os.ProcessState
-	once   sync.Once
+	// outOfMemory says that the kernel has killed something in the cgroup for its memory.
+	outOfMemory bool
+	once        sync.Once
 
 	mu      sync.Mutex  // guards what follows
 	running *os.Process // nil before the start
@@ -94,7 +100,7 @@ func (p *Process) Start(context.Context) (err error) {
 	}
 	execute(p.cmd, p.spec.Binary)
 	p.creds.apply(p.cmd)
-	if err := startRetrying(p.cmd); err != nil {
+	if err := p.begin(); err != nil {
 		return fmt.Errorf("execute %s: %w", p.spec.Binary.Path, err)
 	}
 	p.mu.Lock()
@@ -110,6 +116,14 @@ func (p *Process) Start(context.Context) (err error) {
 		return err
 	}
 	return nil
+}
+
+// begin starts the program, in its cgroup where there is one.
+func (p *Process) begin() error {
+	if p.spec.Cgroup != nil {
+		return p.spec.Cgroup.Start(p.cmd, startRetrying)
+	}
+	return startRetrying(p.cmd)
 }
 
 // pipes makes the standard streams and returns the plugin's ends.
@@ -151,6 +165,7 @@ func (p *Process) await(drained *sync.WaitGroup) {
 	p.mu.Unlock()
 	_ = p.cmd.Wait()
 	p.status = p.cmd.ProcessState
+	p.outOfMemory = p.spec.Cgroup != nil && p.spec.Cgroup.OutOfMemory()
 	deadline := time.Now().Add(drainGrace)
 	_ = p.stdout.SetReadDeadline(deadline)
 	_ = p.stderr.SetReadDeadline(deadline)
@@ -161,11 +176,14 @@ func (p *Process) await(drained *sync.WaitGroup) {
 // Exited is closed when the process has ended and been reaped, and what it printed has been taken in.
 func (p *Process) Exited() <-chan struct{} { return p.exited }
 
-// ExitText says how the process ended, such as "exit status 2" or "signal: killed". It is valid once
-// Exited is closed.
+// ExitText says how the process ended, such as "exit status 2" or "signal: killed", and whether that was for want of
+// memory in its cgroup. It is valid once Exited is closed.
 func (p *Process) ExitText() string {
 	if p.status == nil {
 		return "not started"
+	}
+	if p.outOfMemory && killedBySystem(p.status) && !p.Killed() {
+		return p.status.String() + ", since its cgroup ran out of memory"
 	}
 	return p.status.String()
 }

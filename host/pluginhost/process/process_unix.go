@@ -96,3 +96,9 @@ func signalGroup(process *os.Process, kill bool) error {
 	}
 	return err
 }
+
+// killedBySystem tells whether the process got SIGKILL.
+func killedBySystem(s *os.ProcessState) bool {
+	status, ok := s.Sys().(syscall.WaitStatus)
+	return ok && status.Signaled() && status.Signal() == syscall.SIGKILL
+}

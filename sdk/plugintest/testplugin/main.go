@@ -7,6 +7,7 @@
 //	dies        ends at the first call
 //	lies        answers what was not asked
 //	floods      writes more to its standard error than anybody wants, some of it without a line's end
+//	greedy      takes half a gigabyte of memory at a call, once: then there is the file KIND-greedy.fed beside it
 //	grandchild  starts a process that detaches itself and holds its output open
 //	old         serves a version of the contract that nobody knows any more
 //	mute        starts and says nothing
@@ -111,6 +112,8 @@ func misbehave(mode string) {
 	case "stopped":
 		_ = syscall.Kill(os.Getpid(), syscall.SIGSTOP)
 		forever() // the signal takes a moment
+	case "greedy":
+		grab()
 	case "dies":
 		// The descriptor itself, as the runtime does: what goes to os.Stderr is sent to the host by go-plugin.
 		fmt.Fprintln(os.NewFile(2, "stderr"), "panic: as asked for")
