@@ -25,7 +25,7 @@ type Host struct {
 	plugins []*Plugin
 	cancel  context.CancelFunc // nil before Start
 	stopped bool
-	release func() // gives the runtime folder back
+	release func() // removes the runtime folder and gives it back
 }
 
 // New makes a host without plugins.

@@ -47,6 +47,9 @@ func launch(ctx context.Context, o Options, s Spec, log *output) (_ *link, err e
 	if s.SHA256 == "" && o.RequireChecksum {
 		return nil, fmt.Errorf("no sha256 is configured for %s, and plugins are only started with one; sha256sum %s prints it", s.Binary, s.Binary)
 	}
+	if s.Plain && !process.UnixSockets {
+		return nil, s.at("tls", errors.New("on this system plugins listen on TCP, and are not spoken to without TLS; leave tls out"))
+	}
 	// Each start opens and hashes anew: a replaced file must not run under an old checksum.
 	binary, err := process.OpenBinary(s.Binary, s.SHA256)
 	if err != nil {
@@ -76,7 +79,7 @@ func socketDir(parent string) (string, error) {
 		return "", fmt.Errorf("make a socket folder: %w", err)
 	}
 	// go-plugin adds "/plugin-dir" and "/plugin", each with ten random digits; a socket's path ends at 107.
-	if len(dir)+len("/plugin-dir4294967295/plugin4294967295") > 107 {
+	if process.UnixSockets && len(dir)+len("/plugin-dir4294967295/plugin4294967295") > 107 {
 		os.RemoveAll(dir)
 		return "", fmt.Errorf("the folder %s is too deep for sockets, whose paths have at most 107 bytes; choose a shorter one", parent)
 	}

@@ -40,7 +40,6 @@ func (h *Host) leavePlace() {
 	h.release = nil
 	h.mu.Unlock()
 	if release != nil {
-		_ = os.RemoveAll(h.options.RuntimeDir)
 		release()
 	}
 }

@@ -13,7 +13,7 @@ import (
 // lockName is nothing here: the folder itself is locked.
 const lockName = ""
 
-// claimDir makes a folder and locks it until release is called or the process ends, however it does.
+// claimDir makes a folder and locks it until release, which removes it, is called, or the process ends.
 func claimDir(dir string) (release func(), err error) {
 	for {
 		if err := os.MkdirAll(dir, 0o711); err != nil {
@@ -35,7 +35,10 @@ func claimDir(dir string) (release func(), err error) {
 		}
 		// The one that had it before may have removed it before it let go.
 		if same(f, dir) {
-			return func() { f.Close() }, nil
+			return func() {
+				_ = os.RemoveAll(dir)
+				f.Close()
+			}, nil
 		}
 		f.Close()
 	}

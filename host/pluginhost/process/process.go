@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -40,6 +41,7 @@ type Process struct {
 	creds *credentials
 
 	cmd            *exec.Cmd
+	group          group
 	stdin          *os.File // the host's end: the plugin reads its end until the host is gone
 	stdout, stderr *os.File
 
@@ -98,7 +100,9 @@ func (p *Process) Start(context.Context) (err error) {
 		Args: []string{p.spec.Binary.Path}, Env: p.spec.Env,
 		Stdin: child[0], Stdout: child[1], Stderr: child[2],
 	}
-	execute(p.cmd, p.spec.Binary)
+	if err := execute(p.cmd, p.spec.Binary); err != nil {
+		return err
+	}
 	p.creds.apply(p.cmd)
 	if err := p.begin(); err != nil {
 		return fmt.Errorf("execute %s: %w", p.spec.Binary.Path, err)
@@ -121,9 +125,9 @@ func (p *Process) Start(context.Context) (err error) {
 // begin starts the program, in its cgroup where there is one.
 func (p *Process) begin() error {
 	if p.spec.Cgroup != nil {
-		return p.spec.Cgroup.Start(p.cmd, startRetrying)
+		return p.spec.Cgroup.Start(p.cmd, p.group.start)
 	}
-	return startRetrying(p.cmd)
+	return p.group.start(p.cmd)
 }
 
 // pipes makes the standard streams and returns the plugin's ends.
@@ -159,10 +163,11 @@ func (p *Process) abandon() {
 
 // await waits for the process itself, not for its pipes: a descendant that holds them would hide its end.
 func (p *Process) await(drained *sync.WaitGroup) {
-	waitAndKillGroup(p.PID())
+	p.group.wait(p.cmd.Process)
 	p.mu.Lock()
 	p.reaped = true
 	p.mu.Unlock()
+	p.group.close()
 	_ = p.cmd.Wait()
 	p.status = p.cmd.ProcessState
 	p.outOfMemory = p.spec.Cgroup != nil && p.spec.Cgroup.OutOfMemory()
@@ -211,8 +216,13 @@ func (p *Process) Wait(ctx context.Context) error {
 	}
 }
 
-// Terminate asks the process and its group to end.
-func (p *Process) Terminate() error { return p.signal(false) }
+// Terminate asks the process and its group to end. Where there is no signal for that, it is told that its host is gone.
+func (p *Process) Terminate() error {
+	if !terminationSignal {
+		return p.stdin.Close()
+	}
+	return p.signal(false)
+}
 
 // Kill ends the process and its group at once. It does not wait.
 func (p *Process) Kill(context.Context) error { return p.signal(true) }
@@ -224,7 +234,7 @@ func (p *Process) signal(kill bool) error {
 		return nil
 	}
 	p.killed = p.killed || kill
-	return signalGroup(p.running, kill)
+	return p.group.signal(p.running, kill)
 }
 
 // Stdout gives the first line that the plugin prints.
@@ -260,17 +270,25 @@ func (p *Process) UID() int { return p.creds.uid }
 // Diagnose has nothing to add: what the plugin printed is in the log.
 func (p *Process) Diagnose(context.Context) string { return "" }
 
-// PluginToHost checks the address that a plugin says it listens on: a socket in its own folder, and
-// nothing else, or a plugin could have the host talk to whatever it likes.
+// PluginToHost checks the address that a plugin says it listens on: a socket in its own folder, or, where there are no
+// such sockets, a port of this machine's own, and nothing else, or a plugin could have the host talk to whatever it likes.
 func (p *Process) PluginToHost(network, address string) (string, string, error) {
 	inFolder := network == "unix" && filepath.Clean(address) == address && filepath.Dir(address) == p.spec.SocketDir
-	if inFolder || (network == "tcp" && !unixSockets) {
+	if inFolder && UnixSockets || !UnixSockets && network == "tcp" && onLoopback(address) {
 		p.mu.Lock()
 		defer p.mu.Unlock()
 		p.network, p.address = network, address
 		return network, address, nil
 	}
+	if !UnixSockets {
+		return "", "", fmt.Errorf("the plugin listens on %s %s, which is not a TCP port of 127.0.0.1", network, address)
+	}
 	return "", "", fmt.Errorf("the plugin listens on %s %s, which is not a socket in its folder %s", network, address, p.spec.SocketDir)
+}
+
+func onLoopback(address string) bool {
+	a, err := netip.ParseAddrPort(address)
+	return err == nil && a.Addr().IsLoopback() && a.Port() > 0
 }
 
 // Address is where the plugin listens, empty before it has said so.

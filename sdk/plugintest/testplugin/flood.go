@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"fmt"
 	"os"
-	"os/exec"
-	"syscall"
 )
 
 // flood writes 16 MiB without a line's end, and 100,000 lines. It returns only when somebody has read them.
@@ -36,11 +34,3 @@ func grab() {
 }
 
 var grabbed [][]byte
-
-// startGrandchild starts a process that outlives this one and holds the descriptors of its output.
-func startGrandchild() error {
-	cmd := exec.Command("/bin/sleep", "1000")
-	cmd.Stdout, cmd.Stderr = os.NewFile(1, "stdout"), os.NewFile(2, "stderr")
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
-	return cmd.Start()
-}

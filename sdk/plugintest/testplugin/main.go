@@ -61,7 +61,7 @@ func (c Config) check() error {
 }
 
 func main() {
-	kind, mode, _ := strings.Cut(filepath.Base(os.Args[0]), "-")
+	kind, mode, _ := strings.Cut(strings.TrimSuffix(filepath.Base(os.Args[0]), ".exe"), "-")
 	misbehaveEarly(kind, mode)
 	switch kind {
 	case "allocator":
@@ -110,8 +110,7 @@ func misbehave(mode string) {
 	case "hangs":
 		forever()
 	case "stopped":
-		_ = syscall.Kill(os.Getpid(), syscall.SIGSTOP)
-		forever() // the signal takes a moment
+		stop()
 	case "greedy":
 		grab()
 	case "dies":
