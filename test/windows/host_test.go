@@ -265,6 +265,7 @@ func TestHostIsKilled(t *testing.T) {
 			if err := host.Start(); err != nil {
 				t.Fatal(err)
 			}
+			t.Cleanup(func() { _ = host.Process.Kill() })
 			line, err := bufio.NewReader(out).ReadString('\n')
 			pid, wrong := strconv.Atoi(strings.TrimSpace(strings.TrimPrefix(line, "plugin ")))
 			if err != nil || wrong != nil {
