@@ -9,7 +9,7 @@ PLUGINS  = allocator-drf authorizer-opa isolator-cgroups
 export CGO_ENABLED ?= 0
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test unit sim policies conformance integration cgroup2 lint fmt generate generate-check bench clean deps
+.PHONY: help build demo test unit sim policies conformance integration cgroup2 windows lint fmt generate generate-check bench clean deps
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,7 +25,7 @@ build: ## build every binary into bin/
 demo: build ## run five tasks on a cluster of one machine (KEEP=1 leaves it running)
 	@scripts/demo
 
-test: deps ## everything: unit, property, race, simulator, policies, conformance, end-to-end, cgroups v2, leak check
+test: deps ## everything: unit, property, race, simulator, policies, conformance, end-to-end, cgroups v2, Windows, leak check
 	@scripts/test all
 
 unit: ## unit and property tests, with the race detector
@@ -45,6 +45,9 @@ integration: build ## end-to-end tests with real processes (as root)
 
 cgroup2: ## the cgroups v2 tests, in a small virtual machine
 	@scripts/test cgroup2
+
+windows: ## the plugin host's tests on Windows, under Wine
+	@scripts/windows
 
 lint: ## golangci-lint, buf lint, gofmt
 	@test -z "$$(git ls-files '*.go' | xargs gofmt -l | tee /dev/stderr)"

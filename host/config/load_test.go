@@ -220,3 +220,41 @@ func FuzzLoad(f *testing.F) {
 		}
 	})
 }
+
+// TestCgroup reads limits, and shows what comes of them later at their place.
+func TestCgroup(t *testing.T) {
+	t.Parallel()
+	s := load(t, `
+		master { data_dir = "/var/lib/mezzo/master" }
+		plugin "allocator" "drf" {
+			cgroup {
+				cpus   = 0.5
+				memory = "256MiB"
+				pids   = 64
+			}
+		}
+		plugin "authorizer" "opa" {
+			user = "nobody"
+			cgroup {}
+		}
+		plugin "isolator" "a" {}
+	`)
+	if got := s.Plugins[0].Cgroup; got == nil || *got != (Cgroup{CPUs: 0.5, Memory: 256 << 20, PIDs: 64}) {
+		t.Errorf("limits %+v", got)
+	}
+	if got := s.Plugins[1].Cgroup; got == nil || *got != (Cgroup{}) {
+		t.Errorf("no limits are %+v", got)
+	}
+	if got := s.Plugins[2].Cgroup; got != nil {
+		t.Errorf("without the block: %+v", got)
+	}
+	cause := errors.New("there are none")
+	for name, place := range map[string]string{"cgroup": "good.hcl:12:4: Not possible here: there are none.\n  12 | \t\t\tcgroup {}\n     | \t\t\t^^^^^^", "user": "good.hcl:11:4: "} {
+		if err := s.Plugins[1].At(name, cause); err == nil || !strings.Contains(err.Error(), place) {
+			t.Errorf("%s: got %v", name, err)
+		}
+	}
+	if err := s.Plugins[2].At("cgroup", cause); !errors.Is(err, cause) {
+		t.Errorf("without a place: %v", err)
+	}
+}

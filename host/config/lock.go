@@ -191,7 +191,7 @@ func (s *Settings) pin(path string) (err error) {
 			p.SHA256 = locked.SHA256
 		default:
 			sources = p.config.sources
-			diags = append(diags, mistake(p.sha256At, "Two checksums", "The lock file %s has %s. Leave sha256 out here, or put it right and run %s.",
+			diags = append(diags, mistake(p.config.places["sha256"], "Two checksums", "The lock file %s has %s. Leave sha256 out here, or put it right and run %s.",
 				s.lockFile, locked.SHA256, s.lockCommand))
 		}
 	}

@@ -27,16 +27,19 @@ type Plugin struct {
 	Env []string
 	// TLS is "auto" or "off".
 	TLS string
+	// Cgroup is nil for a plugin without a control group of its own.
+	Cgroup *Cgroup
 
 	config pluginConfig
-	// at is where the block stands, sha256At its checksum, if it has one.
-	at, sha256At hcl.Range
+	// at is where the block stands.
+	at hcl.Range
 }
 
 // pluginConfig is a plugin's config block, unread, with what is needed to read and to report.
 type pluginConfig struct {
 	body    hcl.Body // nil when there is no config block
 	at      hcl.Range
+	places  map[string]hcl.Range // of the plugin block's own attributes and blocks
 	eval    *hcl.EvalContext
 	sources map[string][]byte
 }
@@ -85,15 +88,20 @@ func (p *Plugin) checkEnv() error {
 func (r *reader) plugin(block *hcl.Block, eval *hcl.EvalContext) hcl.Diagnostics {
 	p := Plugin{Kind: block.Labels[0], Name: block.Labels[1], TLS: "auto", at: block.DefRange}
 	diags := r.checkLabels(p, block)
-	content, bad := decode(block.Body, eval, p.fields(), hcl.BlockHeaderSchema{Type: "config"})
+	content, bad := decode(block.Body, eval, p.fields(), hcl.BlockHeaderSchema{Type: "config"}, hcl.BlockHeaderSchema{Type: "cgroup"})
 	diags = append(diags, bad...)
-	if sum, ok := content.Attributes["sha256"]; ok {
-		p.sha256At = sum.Expr.Range()
+	p.config = pluginConfig{at: block.DefRange, eval: eval, sources: r.sources, places: map[string]hcl.Range{}}
+	for name, attribute := range content.Attributes {
+		p.config.places[name] = attribute.Range
 	}
-	p.config = pluginConfig{at: block.DefRange, eval: eval, sources: r.sources}
-	for i, inner := range content.Blocks {
-		if i > 0 {
-			diags = append(diags, mistake(inner.DefRange, "Duplicate block", "A plugin has one config block."))
+	for _, inner := range content.Blocks {
+		if _, twice := p.config.places[inner.Type]; twice {
+			diags = append(diags, mistake(inner.DefRange, "Duplicate block", "A plugin has one %s block.", inner.Type))
+			continue
+		}
+		p.config.places[inner.Type] = inner.DefRange
+		if inner.Type == "cgroup" {
+			diags = append(diags, p.cgroup(inner, eval)...)
 			continue
 		}
 		p.config.body, p.config.at = inner.Body, inner.DefRange

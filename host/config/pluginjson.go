@@ -33,6 +33,15 @@ func (p Plugin) decode(schema *pluginv1.Block) (*blockDecoder, map[string]any) {
 	return d, d.block(body, schema, p.config.at)
 }
 
+// At gives an error that came of an attribute or block of the plugin's, such as "cgroup", its place in the file.
+func (p Plugin) At(name string, err error) error {
+	at, ok := p.config.places[name]
+	if !ok {
+		return err
+	}
+	return newError(hcl.Diagnostics{mistake(at, "Not possible here", "%s", sentence(err))}, p.config.sources)
+}
+
 // blockDecoder gathers what is wrong with a config block, and where it holds secrets.
 type blockDecoder struct {
 	eval      *hcl.EvalContext

@@ -47,7 +47,7 @@ func startPlugins(ctx context.Context, o Options, p pluginSettings) (*pluginhost
 	}
 	h := pluginhost.New(pluginhost.Options{
 		RuntimeDir: p.sockets, DataDir: filepath.Join(p.dataDir, "plugins"), RequireChecksum: !p.local, Logger: o.Log,
-		Seed: uint64(time.Now().UnixNano()),
+		Cgroup: "mezzo/" + filepath.Base(p.sockets), Seed: uint64(time.Now().UnixNano()),
 	})
 	mode := pluginhost.Strict
 	if p.recovering {
@@ -61,7 +61,9 @@ func startPlugins(ctx context.Context, o Options, p pluginSettings) (*pluginhost
 
 type pluginSettings struct {
 	kinds []string
-	// dir is where the programs are, dataDir where the plugins keep their data, sockets where they listen.
+	// dir is where the programs are, dataDir where the plugins keep their data, sockets where they listen. The name of
+	// the last one is that of the cgroup in which plugins have theirs: no agent's, whose isolator takes what it does not
+	// know in there for a container.
 	dir, dataDir, sockets string
 	// local is set for `mezzo local`, which needs no checksums.
 	local bool

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"sync"
 )
 
@@ -27,6 +25,7 @@ type Host struct {
 	plugins []*Plugin
 	cancel  context.CancelFunc // nil before Start
 	stopped bool
+	release func() // removes the runtime folder and gives it back
 }
 
 // New makes a host without plugins.
@@ -43,7 +42,7 @@ func (h *Host) Start(ctx context.Context, specs []Spec, mode Mode) (err error) {
 			h.abandon()
 		}
 	}()
-	if err := clearDir(h.options.RuntimeDir); err != nil {
+	if err := h.takePlace(); err != nil {
 		return err
 	}
 	errs := make([]error, len(h.plugins))
@@ -94,27 +93,13 @@ func (h *Host) abandon() {
 		stopped.Go(p.halt)
 	}
 	stopped.Wait()
-	_ = os.RemoveAll(h.options.RuntimeDir)
+	h.leavePlace()
 }
 
 func (h *Host) all() []*Plugin {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return h.plugins
-}
-
-// clearDir makes the folder, and removes what a killed host has left in it.
-func clearDir(dir string) error {
-	if dir == "" || !filepath.IsAbs(dir) {
-		return fmt.Errorf("the plugins' runtime folder %q is not an absolute path", dir)
-	}
-	if err := os.RemoveAll(dir); err != nil {
-		return fmt.Errorf("clear the plugins' runtime folder: %w", err)
-	}
-	if err := os.MkdirAll(dir, 0o711); err != nil {
-		return fmt.Errorf("make the plugins' runtime folder: %w", err)
-	}
-	return os.Chmod(dir, 0o711)
 }
 
 // Plugin returns a plugin by kind and name, or ErrNoPlugin.
@@ -170,5 +155,5 @@ func (h *Host) Stop() {
 	for _, p := range h.all() {
 		<-p.done
 	}
-	_ = os.RemoveAll(h.options.RuntimeDir)
+	h.leavePlace()
 }

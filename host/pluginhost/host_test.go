@@ -1,3 +1,5 @@
+//go:build unix
+
 package pluginhost
 
 import (
@@ -108,6 +110,8 @@ func (c config) Explain(_ *pluginv1.Block, diagnostics []*pluginv1.Diagnostic) (
 	}
 	return warnings, err
 }
+
+func (c config) At(name string, err error) error { return fmt.Errorf("at %s: %w", name, err) }
 
 func spec(t *testing.T, kind, mode string) Spec {
 	t.Helper()

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 	"sync"
 )
@@ -91,7 +92,7 @@ func (o Options) temporary() (_ Options, done func(), err error) {
 	if err != nil {
 		return o, nil, err
 	}
-	o.RuntimeDir, o.DataDir = dir, dir+"/data"
+	o.RuntimeDir, o.DataDir, o.Cgroup = dir, dir+"/data", "mezzo/"+filepath.Base(dir)
 	if err := os.Chmod(dir, 0o711); err != nil {
 		os.RemoveAll(dir)
 		return o, nil, err

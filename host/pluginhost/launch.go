@@ -19,6 +19,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
 
+	"github.com/mezzo-cluster/mezzo/host/pluginhost/cgroup"
 	"github.com/mezzo-cluster/mezzo/host/pluginhost/process"
 	"github.com/mezzo-cluster/mezzo/sdk/proto/handshake"
 	"github.com/mezzo-cluster/mezzo/sdk/proto/handshake/clientcert"
@@ -33,6 +34,7 @@ type link struct {
 	client  *goplugin.Client
 	conn    *grpc.ClientConn // nil until connected
 	dir     string
+	cgroup  *cgroup.Group // nil for a plugin without
 	output  *output
 	sha256  string
 }
@@ -49,6 +51,9 @@ func launch(ctx context.Context, o Options, s Spec, log *output) (_ *link, err e
 		return nil, fmt.Errorf("no sha256 is configured for %s, and plugins are only started with one: `mezzo plugin lock FILE` pins all of a "+
 			"configuration's, and sha256sum %s prints it", s.Binary, s.Binary)
 	}
+	if s.Plain && !process.UnixSockets {
+		return nil, s.at("tls", errors.New("on this system plugins listen on TCP, and are not spoken to without TLS; leave tls out"))
+	}
 	// Each start opens and hashes anew: a replaced file must not run under an old checksum.
 	binary, err := process.OpenBinary(s.Binary, s.SHA256)
 	if err != nil {
@@ -62,6 +67,11 @@ func launch(ctx context.Context, o Options, s Spec, log *output) (_ *link, err e
 	encrypted, certificate, err := clientcert.New()
 	if err != nil {
 		return nil, err
+	}
+	if s.Cgroup != nil {
+		if l.cgroup, err = cgroup.Make(o.Cgroup, s.Kind+"-"+s.Name, *s.Cgroup); err != nil {
+			return nil, s.at("cgroup", err)
+		}
 	}
 	l.client = goplugin.NewClient(l.clientConfig(o, s, binary, encrypted, certificate))
 	if err := l.connect(ctx); err != nil {
@@ -80,7 +90,7 @@ func socketDir(parent string) (string, error) {
 		return "", fmt.Errorf("make a socket folder: %w", err)
 	}
 	// go-plugin adds "/plugin-dir" and "/plugin", each with ten random digits; a socket's path ends at 107.
-	if len(dir)+len("/plugin-dir4294967295/plugin4294967295") > 107 {
+	if process.UnixSockets && len(dir)+len("/plugin-dir4294967295/plugin4294967295") > 107 {
 		os.RemoveAll(dir)
 		return "", fmt.Errorf("the folder %s is too deep for sockets, whose paths have at most 107 bytes; choose a shorter one", parent)
 	}
@@ -125,7 +135,7 @@ func (l *link) clientConfig(o Options, s Spec, binary *process.Binary, encrypted
 				}
 			}
 			p, err := process.New(process.Spec{
-				Binary: binary, Name: s.String(), Env: env, User: s.User, Group: s.Group, SocketDir: dir,
+				Binary: binary, Name: s.String(), Env: env, User: s.User, Group: s.Group, SocketDir: dir, Cgroup: l.cgroup,
 				Stdout: l.output.stdout(), Stderr: l.output.stderr(),
 			})
 			if err != nil {

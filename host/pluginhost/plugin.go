@@ -28,7 +28,7 @@ type Plugin struct {
 	machine *supervise.Machine
 	current *instance    // nil while there is none
 	said    *Description // by the present process, or the last one
-	lastErr error        // why the last process ended or did not start
+	lastErr error        // why the last process ended or did not start; kept when there is another
 	problem string       // what the present process cannot do, though it works
 	onStart RecoverFunc
 	alarm   time.Time // since when it is failed
@@ -131,7 +131,7 @@ func (p *Plugin) recovered(ctx context.Context, i *instance) error {
 // install makes a configured process the one that is called.
 func (p *Plugin) install(i *instance, event supervise.Event) {
 	p.mu.Lock()
-	p.current, p.said, p.lastErr, p.problem, p.alarm = i, &i.description, nil, "", time.Time{}
+	p.current, p.said, p.problem, p.alarm = i, &i.description, "", time.Time{}
 	p.machine.Step(time.Now(), event)
 	p.mu.Unlock()
 	p.route.set(i)

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/mezzo-cluster/mezzo/host/pluginhost/cgroup"
 	pluginv1 "github.com/mezzo-cluster/mezzo/sdk/proto/mezzo/plugin/v1"
 )
 
@@ -15,6 +16,8 @@ type Config interface {
 	// Explain turns what the plugin has to say about the configuration, whose schema it gave, into an error and
 	// warnings that show it at its place. The error is nil when there is none among it.
 	Explain(schema *pluginv1.Block, diagnostics []*pluginv1.Diagnostic) (warnings []string, err error)
+	// At turns what is wrong with an attribute or block of the plugin block into an error that shows it at its place.
+	At(name string, err error) error
 }
 
 // Spec is a plugin that is to run.
@@ -28,6 +31,8 @@ type Spec struct {
 	// User and Group run it; empty for the host's own.
 	User  string
 	Group string
+	// Cgroup limits each of its processes, in a control group of its own; nil for none.
+	Cgroup *cgroup.Limits
 	// Timeout bounds each call to it; zero for the kind's own.
 	Timeout time.Duration
 	// Env names the variables that it gets of the host's environment.
@@ -43,6 +48,14 @@ type Spec struct {
 // String is how errors name the plugin: `allocator "drf"`.
 func (s Spec) String() string { return fmt.Sprintf("%s %q", s.Kind, s.Name) }
 
+// at shows an error at the place of what it came of, where there is one.
+func (s Spec) at(name string, err error) error {
+	if s.Config == nil {
+		return err
+	}
+	return s.Config.At(name, err)
+}
+
 // Options are what the plugins of a host have in common. Zero times mean the defaults.
 type Options struct {
 	// RuntimeDir holds the folders of the plugins' sockets. It belongs to this host alone: what an earlier
@@ -50,6 +63,9 @@ type Options struct {
 	RuntimeDir string
 	// DataDir holds a folder for each plugin to keep things in.
 	DataDir string
+	// Cgroup is the control group, a path below the hierarchies, in which plugins have theirs. It belongs to this host
+	// alone: what an earlier one has left in it is killed and removed.
+	Cgroup string
 	// RequireChecksum refuses plugins without one.
 	RequireChecksum bool
 	// Logger gets the plugins' lines and the host's own about them.

@@ -24,8 +24,9 @@ type Status struct {
 	Started  time.Time `json:"started,omitzero"`
 	Memory   uint64    `json:"memory,omitempty"`
 	Restarts int       `json:"restarts"`
-	// Error is why there is no process, or why the last one ended.
-	Error string `json:"error,omitempty"`
+	// Error is why there is no process. LastError is why there was none the last time, while there is one again.
+	Error     string `json:"error,omitempty"`
+	LastError string `json:"last_error,omitempty"`
 	// Problem is what the present process cannot do, though it works.
 	Problem string `json:"problem,omitempty"`
 	// Warnings are what the plugin says about the configuration that it works with, each at its place in the file.
@@ -91,6 +92,7 @@ func (p *Plugin) Status() Status {
 		s.Error = p.lastErr.Error()
 	}
 	if i := p.current; i != nil {
+		s.Error, s.LastError = "", s.Error
 		s.Version, s.SHA256 = i.description.Version, i.description.SHA256
 		s.Warnings = i.warnings
 		s.PID, s.Started = i.process.Load().PID(), i.started

@@ -63,10 +63,15 @@ func (l *link) drain(o Options) {
 }
 
 // end kills what is left and removes every trace.
-func (l *link) end(Options) {
+func (l *link) end(o Options) {
 	if p := l.process.Load(); p != nil {
 		_ = p.Kill(context.Background())
 		<-p.Exited()
+	}
+	if l.cgroup != nil {
+		if err := l.cgroup.Remove(); err != nil {
+			o.Logger.Warn("plugin has left something in its cgroup", "error", err)
+		}
 	}
 	if l.conn != nil {
 		l.client.Kill()

@@ -1,3 +1,5 @@
+//go:build unix
+
 package pluginhost
 
 import (
@@ -12,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/mezzo-cluster/mezzo/host/pluginhost/cgroup"
 	"github.com/mezzo-cluster/mezzo/host/pluginhost/internal/testbinary"
 	"github.com/mezzo-cluster/mezzo/host/pluginhost/process"
 	"github.com/mezzo-cluster/mezzo/host/pluginhost/supervise"
@@ -245,8 +248,13 @@ func TestFlood(t *testing.T) {
 
 // runHost is a host in a process of its own, to be killed.
 func runHost(dir string) {
-	h := New(Options{RuntimeDir: filepath.Join(dir, "run")})
-	err := h.Start(context.Background(), []Spec{{Kind: "authorizer", Name: "test", Binary: os.Getenv("MEZZO_TEST_BINARY")}}, Strict)
+	s := Spec{Kind: "authorizer", Name: "test", Binary: os.Getenv("MEZZO_TEST_BINARY")}
+	parent := os.Getenv("MEZZO_TEST_CGROUP")
+	if parent != "" {
+		s.Cgroup = &cgroup.Limits{}
+	}
+	h := New(Options{RuntimeDir: filepath.Join(dir, "run"), Cgroup: parent})
+	err := h.Start(context.Background(), []Spec{s}, Strict)
 	if err != nil {
 		fmt.Println(err)
 		os.Exit(1)

@@ -214,8 +214,11 @@ func (c *cluster) end() {
 // checkNothingLeft looks for what carries an agent's name: cgroups, mounts, files at run time, processes.
 func (c *cluster) checkNothingLeft(a *agent) {
 	c.t.Helper()
-	for _, g := range a.cgroupRoots() {
-		c.t.Errorf("%s has left the cgroup %s", a.name, g)
+	if a.instance() != "" {
+		left, _ := filepath.Glob("/sys/fs/cgroup/*/mezzo/" + a.instance() + "*")
+		for _, g := range append(left, a.cgroupRoots()...) {
+			c.t.Errorf("%s has left the cgroup %s", a.name, g)
+		}
 	}
 	if a.instance() != "" {
 		left, _ := filepath.Glob("/run/mezzo/" + a.instance() + "*")

@@ -25,6 +25,8 @@ type pluginStatus struct {
 	Restarts int    `json:"restarts"`
 	Error    string `json:"error"`
 	Problem  string `json:"problem"`
+	// LastError is why it was down before.
+	LastError string `json:"last_error"`
 }
 
 // plugin says how the plugin of a kind is, as the daemon at an address sees it.

@@ -62,7 +62,8 @@ func pluginRows(list []pluginhost.Status) rows {
 	return r
 }
 
-// problem is what is wrong with a plugin; with one that works, what it warns of.
+// problem is what is wrong with a plugin; of one that works, what it warns of, and why it was down the last time. What it
+// printed at its end is left to the log.
 func problem(p pluginhost.Status) string {
 	if p.Error != "" {
 		return p.Error
@@ -73,6 +74,9 @@ func problem(p pluginhost.Status) string {
 	}
 	for _, w := range p.Warnings {
 		lines = append(lines, "warning: "+firstLine(w))
+	}
+	if p.LastError != "" {
+		lines = append(lines, "restarted: "+firstLine(p.LastError))
 	}
 	return strings.Join(lines, "\n")
 }

@@ -1,3 +1,5 @@
+//go:build unix
+
 package allocator
 
 import (
@@ -32,6 +34,7 @@ func (c config) JSON(*pluginv1.Block) ([]byte, error) { return []byte(c), nil }
 func (c config) Explain(_ *pluginv1.Block, d []*pluginv1.Diagnostic) ([]string, error) {
 	return nil, errors.New(d[0].GetSummary())
 }
+func (c config) At(_ string, err error) error { return err }
 
 // books is a master that offers whole agents, and keeps count of what is offered.
 type books struct {

@@ -1,3 +1,5 @@
+//go:build unix
+
 package authorizer
 
 import (
@@ -28,6 +30,7 @@ func (c config) JSON(*pluginv1.Block) ([]byte, error) { return []byte(c), nil }
 func (c config) Explain(_ *pluginv1.Block, d []*pluginv1.Diagnostic) ([]string, error) {
 	return nil, errors.New(d[0].GetSummary())
 }
+func (c config) At(_ string, err error) error { return err }
 
 func start(t *testing.T, mode string, c config) (*pluginhost.Host, *pluginhost.Plugin, pluginhost.Spec) {
 	t.Helper()

@@ -36,7 +36,7 @@ type Binary struct {
 // OpenBinary opens a program and reads it whole for its checksum. A wanted checksum that is not empty must
 // match (ErrChecksum). The binary must be closed.
 func OpenBinary(path, want string) (_ *Binary, err error) {
-	file, err := os.Open(path)
+	file, err := openFile(path)
 	if err != nil {
 		return nil, explainOpen(path, err)
 	}

@@ -6,10 +6,11 @@ import (
 	"io"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strconv"
 	"sync"
 	"time"
+
+	"github.com/mezzo-cluster/mezzo/host/pluginhost/cgroup"
 )
 
 // Spec says how to run a binary.
@@ -23,6 +24,8 @@ type Spec struct {
 	// User and Group are names or numbers; empty for the host's own.
 	User  string
 	Group string
+	// Cgroup is what it is a member of from its first instruction; nil for the host's own.
+	Cgroup *cgroup.Group
 	// SocketDir is the one folder in which the plugin's sockets may be.
 	SocketDir string
 	// Stdout gets what the plugin prints after its first line, Stderr all of its standard error.
@@ -36,6 +39,7 @@ type Process struct {
 	creds *credentials
 
 	cmd            *exec.Cmd
+	group          group
 	stdin          *os.File // the host's end: the plugin reads its end until the host is gone
 	stdout, stderr *os.File
 
@@ -45,7 +49,9 @@ type Process struct {
 
 	exited chan struct{}
 	status *os.ProcessState
-	once   sync.Once
+	// outOfMemory says that the kernel has killed something in the cgroup for its memory.
+	outOfMemory bool
+	once        sync.Once
 
 	mu      sync.Mutex  // guards what follows
 	running *os.Process // nil before the start
@@ -92,9 +98,11 @@ func (p *Process) Start(context.Context) (err error) {
 		Args: []string{p.spec.Binary.Path}, Env: p.spec.Env,
 		Stdin: child[0], Stdout: child[1], Stderr: child[2],
 	}
-	execute(p.cmd, p.spec.Binary)
+	if err := execute(p.cmd, p.spec.Binary); err != nil {
+		return err
+	}
 	p.creds.apply(p.cmd)
-	if err := startRetrying(p.cmd); err != nil {
+	if err := p.begin(); err != nil {
 		return p.spec.Binary.explainExecute(err)
 	}
 	p.mu.Lock()
@@ -110,6 +118,14 @@ func (p *Process) Start(context.Context) (err error) {
 		return err
 	}
 	return nil
+}
+
+// begin starts the program, in its cgroup where there is one.
+func (p *Process) begin() error {
+	if p.spec.Cgroup != nil {
+		return p.spec.Cgroup.Start(p.cmd, p.group.start)
+	}
+	return p.group.start(p.cmd)
 }
 
 // pipes makes the standard streams and returns the plugin's ends.
@@ -145,12 +161,14 @@ func (p *Process) abandon() {
 
 // await waits for the process itself, not for its pipes: a descendant that holds them would hide its end.
 func (p *Process) await(drained *sync.WaitGroup) {
-	waitAndKillGroup(p.PID())
+	p.group.wait(p.cmd.Process)
 	p.mu.Lock()
 	p.reaped = true
 	p.mu.Unlock()
+	p.group.close()
 	_ = p.cmd.Wait()
 	p.status = p.cmd.ProcessState
+	p.outOfMemory = p.spec.Cgroup != nil && p.spec.Cgroup.OutOfMemory()
 	deadline := time.Now().Add(drainGrace)
 	_ = p.stdout.SetReadDeadline(deadline)
 	_ = p.stderr.SetReadDeadline(deadline)
@@ -161,11 +179,14 @@ func (p *Process) await(drained *sync.WaitGroup) {
 // Exited is closed when the process has ended and been reaped, and what it printed has been taken in.
 func (p *Process) Exited() <-chan struct{} { return p.exited }
 
-// ExitText says how the process ended, such as "exit status 2" or "signal: killed". It is valid once
-// Exited is closed.
+// ExitText says how the process ended, such as "exit status 2" or "signal: killed", and whether that was for want of
+// memory in its cgroup. It is valid once Exited is closed.
 func (p *Process) ExitText() string {
 	if p.status == nil {
 		return "not started"
+	}
+	if p.outOfMemory && killedBySystem(p.status) && !p.Killed() {
+		return p.status.String() + ", since its cgroup ran out of memory"
 	}
 	return p.status.String()
 }
@@ -193,8 +214,13 @@ func (p *Process) Wait(ctx context.Context) error {
 	}
 }
 
-// Terminate asks the process and its group to end.
-func (p *Process) Terminate() error { return p.signal(false) }
+// Terminate asks the process and its group to end. Where there is no signal for that, it is told that its host is gone.
+func (p *Process) Terminate() error {
+	if !terminationSignal {
+		return p.stdin.Close()
+	}
+	return p.signal(false)
+}
 
 // Kill ends the process and its group at once. It does not wait.
 func (p *Process) Kill(context.Context) error { return p.signal(true) }
@@ -206,7 +232,7 @@ func (p *Process) signal(kill bool) error {
 		return nil
 	}
 	p.killed = p.killed || kill
-	return signalGroup(p.running, kill)
+	return p.group.signal(p.running, kill)
 }
 
 // Stdout gives the first line that the plugin prints.
@@ -241,31 +267,6 @@ func (p *Process) UID() int { return p.creds.uid }
 
 // Diagnose has nothing to add: what the plugin printed is in the log.
 func (p *Process) Diagnose(context.Context) string { return "" }
-
-// PluginToHost checks the address that a plugin says it listens on: a socket in its own folder, and
-// nothing else, or a plugin could have the host talk to whatever it likes.
-func (p *Process) PluginToHost(network, address string) (string, string, error) {
-	inFolder := network == "unix" && filepath.Clean(address) == address && filepath.Dir(address) == p.spec.SocketDir
-	if inFolder || (network == "tcp" && !unixSockets) {
-		p.mu.Lock()
-		defer p.mu.Unlock()
-		p.network, p.address = network, address
-		return network, address, nil
-	}
-	return "", "", fmt.Errorf("the plugin listens on %s %s, which is not a socket in its folder %s", network, address, p.spec.SocketDir)
-}
-
-// Address is where the plugin listens, empty before it has said so.
-func (p *Process) Address() (network, address string) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.network, p.address
-}
-
-// HostToPlugin changes nothing: both see the same files.
-func (p *Process) HostToPlugin(network, address string) (string, string, error) {
-	return network, address, nil
-}
 
 // Own gives a folder to the user that the process runs as.
 func (p *Process) Own(dir string) error { return p.creds.own(dir) }

@@ -14,13 +14,14 @@ import (
 // execute makes the command run the opened file itself. The path is resolved in the child before its
 // descriptors are closed on exec; only a script's interpreter has to open the file once more, and gets a
 // descriptor that stays.
-func execute(cmd *exec.Cmd, b *Binary) {
+func execute(cmd *exec.Cmd, b *Binary) error {
 	if b.script {
 		cmd.ExtraFiles = []*os.File{b.file}
 		cmd.Path = "/proc/self/fd/3"
-		return
+		return nil
 	}
 	cmd.Path = fmt.Sprintf("/proc/self/fd/%d", b.file.Fd())
+	return nil
 }
 
 // maxScript bounds a script, in bytes: a copy of it is kept in memory while its process lives.
@@ -66,16 +67,15 @@ func fill(sealed, from *os.File) error {
 	return err
 }
 
-// waitAndKillGroup waits until the process has ended and, while its id is still taken, kills what is left
-// of its group.
-func waitAndKillGroup(pid int) {
+// wait waits until the process has ended and, while its id is still taken, kills what is left of its group.
+func (group) wait(process *os.Process) {
 	for {
-		err := unix.Waitid(unix.P_PID, pid, nil, unix.WEXITED|unix.WNOWAIT, nil)
+		err := unix.Waitid(unix.P_PID, process.Pid, nil, unix.WEXITED|unix.WNOWAIT, nil)
 		if !errors.Is(err, unix.EINTR) {
 			break
 		}
 	}
-	_ = syscall.Kill(-pid, syscall.SIGKILL)
+	_ = syscall.Kill(-process.Pid, syscall.SIGKILL)
 }
 
 // PeerUID is the user id of the process that listens at the other end of a unix socket.

@@ -4,17 +4,21 @@ package process
 
 import (
 	"errors"
+	"os"
 	"os/exec"
 	"syscall"
 )
 
 // execute runs the path: there is no way here to execute a descriptor.
-func execute(cmd *exec.Cmd, b *Binary) { cmd.Path = b.Path }
+func execute(cmd *exec.Cmd, b *Binary) error {
+	cmd.Path = b.Path
+	return nil
+}
 
 // seal leaves a script as it is: its path is run.
 func (b *Binary) seal() error { return nil }
 
-func waitAndKillGroup(int) {}
+func (group) wait(*os.Process) {}
 
 // PeerUID is not to be had here; the socket's folder, open to its owner alone, has to do.
 func PeerUID(syscall.Conn) (int, error) { return 0, errors.ErrUnsupported }

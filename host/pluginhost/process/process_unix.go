@@ -14,9 +14,13 @@ import (
 )
 
 const (
-	checkExecutable = true
-	unixSockets     = true
+	checkExecutable   = true
+	terminationSignal = true
+	// UnixSockets says that plugins listen on such; where not, they do on TCP, and need TLS.
+	UnixSockets = true
 )
+
+func openFile(path string) (*os.File, error) { return os.Open(path) }
 
 // credentials are the ids that a plugin runs with.
 type credentials struct {
@@ -70,9 +74,12 @@ func (c *credentials) own(dir string) error {
 	return os.Chown(dir, c.uid, c.gid)
 }
 
-// startRetrying starts the program. A file that another thread of this process has just written can be
-// "busy" for the moment in which that thread's descriptor exists in a process being forked.
-func startRetrying(cmd *exec.Cmd) error {
+// group is what a process is ended with: here its process group, whose id is its own.
+type group struct{}
+
+// start starts the program. A file that another thread of this process has just written can be "busy" for the moment
+// in which that thread's descriptor exists in a process being forked.
+func (group) start(cmd *exec.Cmd) error {
 	for try := 0; ; try++ {
 		err := cmd.Start()
 		if !errors.Is(err, syscall.ETXTBSY) || try == 20 {
@@ -85,7 +92,7 @@ func startRetrying(cmd *exec.Cmd) error {
 	}
 }
 
-func signalGroup(process *os.Process, kill bool) error {
+func (group) signal(process *os.Process, kill bool) error {
 	signal := syscall.SIGTERM
 	if kill {
 		signal = syscall.SIGKILL
@@ -95,4 +102,12 @@ func signalGroup(process *os.Process, kill bool) error {
 		return nil
 	}
 	return err
+}
+
+func (group) close() {}
+
+// killedBySystem tells whether the process got SIGKILL.
+func killedBySystem(s *os.ProcessState) bool {
+	status, ok := s.Sys().(syscall.WaitStatus)
+	return ok && status.Signaled() && status.Signal() == syscall.SIGKILL
 }

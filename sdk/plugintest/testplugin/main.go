@@ -7,6 +7,7 @@
 //	dies        ends at the first call
 //	lies        answers what was not asked
 //	floods      writes more to its standard error than anybody wants, some of it without a line's end
+//	greedy      takes half a gigabyte of memory at a call, once: then there is the file KIND-greedy.fed beside it
 //	grandchild  starts a process that detaches itself and holds its output open
 //	old         serves a version of the contract that nobody knows any more
 //	mute        starts and says nothing
@@ -81,7 +82,7 @@ func (c Config) check(h sdk.Host, mode string) error {
 }
 
 func main() {
-	kind, mode, _ := strings.Cut(filepath.Base(os.Args[0]), "-")
+	kind, mode, _ := strings.Cut(strings.TrimSuffix(filepath.Base(os.Args[0]), ".exe"), "-")
 	misbehaveEarly(kind, mode)
 	switch kind {
 	case "allocator":
@@ -140,8 +141,9 @@ func misbehave(mode string) {
 	case "hangs":
 		forever()
 	case "stopped":
-		_ = syscall.Kill(os.Getpid(), syscall.SIGSTOP)
-		forever() // the signal takes a moment
+		stop()
+	case "greedy":
+		grab()
 	case "dies":
 		// The descriptor itself, as the runtime does: what goes to os.Stderr is sent to the host by go-plugin.
 		fmt.Fprintln(os.NewFile(2, "stderr"), "panic: as asked for")
