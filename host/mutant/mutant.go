@@ -19,6 +19,8 @@ const (
 	StaleEpoch = planted == "stale_epoch"
 	// NoRetry: an update that is not acknowledged is not repeated.
 	NoRetry = planted == "no_retry"
+	// NotResumed: what a framework has not acknowledged is not sent at once when it subscribes again.
+	NotResumed = planted == "not_resumed"
 	// KillNotForced: a command that does not heed SIGTERM is left alone.
 	KillNotForced = planted == "kill_not_forced"
 	// RecoveredForgotten: an agent that is restarted does not go on with the containers that run.
