@@ -23,7 +23,7 @@ func (a *Agent) containerEvent(ev containerizer.Event) {
 	case containerizer.Failed:
 		if t.phase == phaseLaunching {
 			t.end.failed = &e
-			a.containerEnded(t)
+			a.finish(t) // nothing runs; what is left to clean up the containerizer keeps in mind
 		}
 	case containerizer.Limited:
 		if t.phase < phaseTerminated {
@@ -84,7 +84,7 @@ func (a *Agent) cleanupLate(t *task) {
 	a.finish(t)
 }
 
-// finish tells how a task ended whose container is gone.
+// finish tells how a task ended whose container is gone, or never was.
 func (a *Agent) finish(t *task) {
 	if t.end.failed != nil && t.kill == nil {
 		a.counts.launchErrors++

@@ -99,14 +99,18 @@ func TestKillingState(t *testing.T) {
 
 func TestKillDuringLaunch(t *testing.T) {
 	t.Parallel()
+	told := []string{"update t1 TASK_KILLED REASON_TASK_KILLED_DURING_LAUNCH", "timer update 10s", "destroy"}
 	endings := map[string]func(r *rig, c string){
 		"never started": func(r *rig, c string) {
 			r.container(containerizer.Failed{ID: c, Reason: containerizer.Destroyed, Message: "destroyed"})
+			r.expect(append([]string{"append"}, told...)...)
 		},
 		"started all the same": func(r *rig, c string) {
 			r.container(containerizer.Started{ID: c, Pid: 3})
 			r.expect()
 			r.container(containerizer.Exited{ID: c, WaitStatus: 9, Known: true})
+			r.container(containerizer.Cleaned{ID: c})
+			r.expect(append([]string{"append", "cancel cleanup"}, told...)...)
 		},
 	}
 	for name, end := range endings {
@@ -120,9 +124,6 @@ func TestKillDuringLaunch(t *testing.T) {
 			r.killTask("t1")
 			r.expect()
 			end(r, c)
-			r.container(containerizer.Cleaned{ID: c})
-			r.expect("append", "cancel cleanup", "update t1 TASK_KILLED REASON_TASK_KILLED_DURING_LAUNCH",
-				"timer update 10s", "destroy")
 			if n := len(updates(r.log, "t1")); n != 1 {
 				t.Errorf("%d updates", n)
 			}
