@@ -18,11 +18,13 @@ type agentCheck struct {
 	ended   map[string]bool
 	updates map[string][]byte // uuids by update key
 	repeats repeatCheck
+	kills   killCheck
 }
 
 func (c *agentCheck) init(p *process, found record.Contents) {
 	c.p, c.starting, c.ended, c.updates = p, true, map[string]bool{}, map[string][]byte{}
 	c.repeats.init(c)
+	c.kills.init(c)
 	for _, t := range found.Tasks {
 		for i, u := range t.Updates {
 			c.updates[record.UpdateKey(t.Framework, t.ID, uint64(i))] = decode[mesos.TaskStatus](u.Status).GetUuid()
@@ -47,6 +49,7 @@ func (c *agentCheck) before(ev agent.Event) {
 func (c *agentCheck) stepped(ev agent.Event, effects []agent.Effect) {
 	m := c.p.m
 	c.repeats.stepped(ev, effects)
+	c.kills.stepped(ev, effects)
 	var epoch uint64
 	switch ev := ev.(type) {
 	case agent.MasterConnected:

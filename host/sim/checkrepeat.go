@@ -50,14 +50,19 @@ func (r *repeatCheck) stepped(ev agent.Event, effects []agent.Effect) {
 
 // subscribed is the framework of which an event tells that it has subscribed again.
 func (r *repeatCheck) subscribed(ev agent.Event) string {
-	msg, ok := ev.(agent.MasterMessage)
-	if !ok || r.c.p.link == nil || r.c.p.link.id != string(msg.Conn) || msg.Msg.GetEpoch() < r.c.p.m.epoch {
-		return ""
-	}
-	if u := msg.Msg.GetUpdateFramework(); u.GetSubscribed() {
+	if u := r.c.heard(ev).GetUpdateFramework(); u.GetSubscribed() {
 		return decode[mesos.FrameworkInfo](u.GetFrameworkInfo()).GetId().GetValue()
 	}
 	return ""
+}
+
+// heard is the message of an event, if it is one that the agent heeds: of its present master.
+func (c *agentCheck) heard(ev agent.Event) *linkv1.ToAgent {
+	msg, ok := ev.(agent.MasterMessage)
+	if !ok || c.p.link == nil || c.p.link.id != string(msg.Conn) || msg.Msg.GetEpoch() < c.p.m.epoch {
+		return nil
+	}
+	return msg.Msg
 }
 
 func (r *repeatCheck) mayRepeat(ev agent.Event) bool {
