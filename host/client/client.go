@@ -19,6 +19,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/mezzo-cluster/mezzo/sdk/mesos/address"
 )
 
 const (
@@ -72,10 +74,10 @@ func New(c Config) (*Client, error) {
 	if c.TLS != nil {
 		client.scheme = "https"
 	}
-	for _, address := range c.Masters {
-		u, err := parseAddress(address, client.scheme)
+	for _, text := range c.Masters {
+		u, err := address.Parse(text, client.scheme)
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("master's %w", err)
 		}
 		client.masters = append(client.masters, u)
 	}
@@ -87,18 +89,6 @@ func New(c Config) (*Client, error) {
 
 // stay leaves redirects to the caller, who must send the body again and keep the scheme.
 func stay(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-
-func parseAddress(address, scheme string) (*url.URL, error) {
-	text := address
-	if !strings.Contains(text, "://") {
-		text = scheme + "://" + text
-	}
-	u, err := url.Parse(text)
-	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
-		return nil, fmt.Errorf("%q is no master's address; expecting HOST:PORT", address)
-	}
-	return &url.URL{Scheme: u.Scheme, Host: u.Host}, nil
-}
 
 // Close ends idle connections.
 func (c *Client) Close() { c.http.CloseIdleConnections() }

@@ -5,12 +5,14 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+
+	"github.com/mezzo-cluster/mezzo/sdk/mesos/address"
 )
 
-// GetJSON reads a JSON endpoint of the daemon at an address (host:port), or of the leading master when the address
+// GetJSON reads a JSON endpoint of the daemon at an address (host:port or a URL), or of the leading master when that
 // is empty, into v.
-func (c *Client) GetJSON(ctx context.Context, address, path string, v any) error {
-	data, err := c.ask(ctx, address, request{method: http.MethodGet, path: path})
+func (c *Client) GetJSON(ctx context.Context, at, path string, v any) error {
+	data, err := c.ask(ctx, at, request{method: http.MethodGet, path: path})
 	if err != nil {
 		return err
 	}
@@ -20,24 +22,24 @@ func (c *Client) GetJSON(ctx context.Context, address, path string, v any) error
 	return nil
 }
 
-// Post makes a request that changes something at the daemon at an address, or at the leading master when the
-// address is empty.
-func (c *Client) Post(ctx context.Context, address, path string) error {
-	_, err := c.ask(ctx, address, request{method: http.MethodPost, path: path})
+// Post makes a request that changes something at the daemon at an address, or at the leading master when that is
+// empty.
+func (c *Client) Post(ctx context.Context, at, path string) error {
+	_, err := c.ask(ctx, at, request{method: http.MethodPost, path: path})
 	return err
 }
 
-func (c *Client) ask(ctx context.Context, address string, req request) ([]byte, error) {
-	if address == "" {
+func (c *Client) ask(ctx context.Context, at string, req request) ([]byte, error) {
+	if at == "" {
 		resp, err := c.do(ctx, req)
 		if err != nil {
 			return nil, err
 		}
 		return success(resp, http.StatusOK)
 	}
-	u, err := parseAddress(address, c.scheme)
+	u, err := address.Parse(at, c.scheme)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("daemon's %w", err)
 	}
 	resp, err := c.send(ctx, u, req)
 	if err != nil {
