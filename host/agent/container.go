@@ -10,6 +10,9 @@ import (
 // containerEvent deals with what has happened to a container. What is told of one that belongs to no task is of one
 // that was given up: it is being destroyed.
 func (a *Agent) containerEvent(ev containerizer.Event) {
+	if e, ok := ev.(containerizer.Cleaned); ok && e.Err != nil {
+		a.counts.destroyErrors++
+	}
 	t := a.byContainer[ev.Container()]
 	if t == nil {
 		if e, ok := ev.(containerizer.Cleaned); ok {

@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -164,8 +165,11 @@ func TestLaunchFails(t *testing.T) {
 	s := r.lastUpdate("t1")
 	// Its isolators are cleaned up when they can be, at last when nobody remembers the task.
 	r.ack("t1")
-	r.container(containerizer.Cleaned{ID: c})
+	r.container(containerizer.Cleaned{ID: c, Err: errors.New("busy")})
 	r.expect("destroy")
+	if n := r.a.State().Metrics(r.now.Wall)["containerizer/mesos/container_destroy_errors"]; n != 1 {
+		t.Errorf("%v destroy errors", n)
+	}
 	if s.GetMessage() != "Failed to launch container: Failed to fetch all URIs" || s.ContainerStatus != nil {
 		t.Errorf("status %v", s)
 	}
