@@ -29,6 +29,8 @@ type site struct {
 	allocator, authorizer, isolator string
 	// asking has the agents ask an authorizer, too.
 	asking bool
+	// bare leaves the isolator out.
+	bare bool
 	// operator is who the tests are, where the master asks.
 	operator login
 }
@@ -64,9 +66,12 @@ func (c *cluster) opa() string {
 }
 
 func (c *cluster) agentConfig(a *agent) string {
-	authorizer := ""
+	plugins := ""
 	if c.site.asking {
-		authorizer = c.opa()
+		plugins = c.opa()
+	}
+	if !c.site.bare {
+		plugins += c.plugin("isolator", "cgroups", c.site.isolator)
 	}
 	return fmt.Sprintf(`agent {
   listen     = %q
@@ -76,8 +81,7 @@ func (c *cluster) agentConfig(a *agent) string {
   resources  = %q
 %s
 }
-%s%s`, a.address, c.link, a.workDir(), c.site.plugins, c.site.resources, c.site.agent, authorizer,
-		c.plugin("isolator", "cgroups", c.site.isolator))
+%s`, a.address, c.link, a.workDir(), c.site.plugins, c.site.resources, c.site.agent, plugins)
 }
 
 // plugin is a plugin's block, with its checksum.
