@@ -190,6 +190,11 @@ func (c *Client) follow(ctx context.Context, u *url.URL, req request) (*http.Res
 		if err != nil {
 			return nil, err
 		}
+		// Masters of Mezzo say that they are; those of Mesos say nothing.
+		if daemon := resp.Header.Get("Mezzo-Daemon"); daemon != "" && daemon != "master" {
+			drain(resp)
+			return nil, errors.New("that is an agent; a master's HTTP API is on port 5050 by default")
+		}
 		if resp.StatusCode != http.StatusTemporaryRedirect {
 			c.remember(u)
 			return resp, nil
@@ -259,6 +264,9 @@ func plainly(err error) error {
 	var op *net.OpError
 	if errors.As(err, &op) && op.Op == "dial" {
 		err = op.Err
+	}
+	if err != nil && (errors.Is(err, io.EOF) || strings.Contains(err.Error(), "malformed HTTP response")) {
+		return errors.New("what listens there does not speak HTTP; a master's HTTP API is on port 5050 by default")
 	}
 	return err
 }

@@ -77,7 +77,7 @@ func TestExplain(t *testing.T) {
 	if r := explained(t, c, f, "framework_inactive"); r.Text == "" {
 		t.Errorf("the framework is away: %+v", r)
 	}
-	mustSay(t, c.mezzo("explain", "nobody"), 1, "Framework cannot be found")
+	mustSay(t, c.mezzo("explain", "nobody"), 1, `framework "nobody": there is no such framework`, "mezzo frameworks")
 	c.restart(c.agents[0])
 }
 
