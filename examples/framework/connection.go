@@ -10,6 +10,7 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	"github.com/mezzo-cluster/mezzo/sdk/mesos/address"
 	"github.com/mezzo-cluster/mezzo/sdk/mesos/mesosjson"
 	"github.com/mezzo-cluster/mezzo/sdk/mesos/recordio"
 	"github.com/mezzo-cluster/mezzo/sdk/mesos/v1/scheduler"
@@ -28,12 +29,16 @@ type connection struct {
 	stream string
 }
 
-func newConnection(master string, protobuf bool) *connection {
-	c := &connection{url: master + "/api/v1/scheduler", media: "application/json", marshal: mesosjson.Marshal, unmarshal: mesosjson.Unmarshal}
+func newConnection(master string, protobuf bool) (*connection, error) {
+	u, err := address.Parse(master, "http")
+	if err != nil {
+		return nil, fmt.Errorf("--master: %w", err)
+	}
+	c := &connection{url: u.String() + "/api/v1/scheduler", media: "application/json", marshal: mesosjson.Marshal, unmarshal: mesosjson.Unmarshal}
 	if protobuf {
 		c.media, c.marshal, c.unmarshal = "application/x-protobuf", proto.Marshal, proto.Unmarshal
 	}
-	return c
+	return c, nil
 }
 
 // subscribe opens the event stream.

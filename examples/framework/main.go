@@ -16,7 +16,7 @@ import (
 
 func main() {
 	var (
-		master  = flag.String("master", "http://127.0.0.1:5050", "URL of the leading master")
+		master  = flag.String("master", "127.0.0.1:5050", "the leading master, HOST:PORT or a URL")
 		tasks   = flag.Int("tasks", 5, "how many tasks to run")
 		proto   = flag.Bool("protobuf", false, "speak protobuf rather than JSON")
 		timeout = flag.Duration("timeout", time.Minute, "give up after this long")
@@ -31,8 +31,13 @@ func main() {
 	ctx, cancel := context.WithTimeout(ctx, *timeout)
 	defer cancel()
 
-	f := newFramework(newConnection(*master, *proto), *tasks)
-	err := f.run(ctx)
+	conn, err := newConnection(*master, *proto)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "framework:", err)
+		os.Exit(2)
+	}
+	f := newFramework(conn, *tasks)
+	err = f.run(ctx)
 	f.table(os.Stdout)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "framework:", err)

@@ -10,6 +10,9 @@ import (
 // containerEvent deals with what has happened to a container. What is told of one that belongs to no task is of one
 // that was given up: it is being destroyed.
 func (a *Agent) containerEvent(ev containerizer.Event) {
+	if e, ok := ev.(containerizer.Cleaned); ok && e.Err != nil {
+		a.counts.destroyErrors++
+	}
 	t := a.byContainer[ev.Container()]
 	if t == nil {
 		if e, ok := ev.(containerizer.Cleaned); ok {
@@ -23,7 +26,7 @@ func (a *Agent) containerEvent(ev containerizer.Event) {
 	case containerizer.Failed:
 		if t.phase == phaseLaunching {
 			t.end.failed = &e
-			a.containerEnded(t)
+			a.finish(t) // nothing runs; what is left to clean up the containerizer keeps in mind
 		}
 	case containerizer.Limited:
 		if t.phase < phaseTerminated {
@@ -84,7 +87,7 @@ func (a *Agent) cleanupLate(t *task) {
 	a.finish(t)
 }
 
-// finish tells how a task ended whose container is gone.
+// finish tells how a task ended whose container is gone, or never was.
 func (a *Agent) finish(t *task) {
 	if t.end.failed != nil && t.kill == nil {
 		a.counts.launchErrors++

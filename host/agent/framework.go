@@ -5,6 +5,7 @@ import (
 
 	"github.com/mezzo-cluster/mezzo/host/agent/record"
 	"github.com/mezzo-cluster/mezzo/host/link/linkv1"
+	"github.com/mezzo-cluster/mezzo/host/mutant"
 	mesos "github.com/mezzo-cluster/mezzo/sdk/mesos/v1"
 )
 
@@ -46,6 +47,9 @@ func (a *Agent) updateFramework(m *linkv1.UpdateFramework) {
 	a.view.touchFramework(f)
 	if f.recorded {
 		a.write(record.FrameworkKey(f.id), record.Framework{Info: f.info}.Encode())
+	}
+	if m.GetSubscribed() && !f.terminating && !mutant.NotResumed {
+		a.resumeUpdates(f)
 	}
 }
 

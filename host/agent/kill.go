@@ -64,7 +64,8 @@ func (a *Agent) killUnknown(m *linkv1.KillTask) {
 	if f == nil {
 		f = &framework{id: m.GetFrameworkId()}
 	}
-	if f.terminating || a.exit != nil && a.exit.done || a.view.completedTask(m.GetFrameworkId(), m.GetTaskId()) {
+	over := a.exit != nil && a.exit.done || a.view.completedTask(m.GetFrameworkId(), m.GetTaskId())
+	if f.terminating || over && !mutant.EndContradicted || mutant.KillUnanswered {
 		return
 	}
 	a.log(slog.LevelWarn, "asked to kill a task that is not here", slog.String("framework", m.GetFrameworkId()),

@@ -99,14 +99,18 @@ func TestKillingState(t *testing.T) {
 
 func TestKillDuringLaunch(t *testing.T) {
 	t.Parallel()
+	told := []string{"update t1 TASK_KILLED REASON_TASK_KILLED_DURING_LAUNCH", "timer update 10s", "destroy"}
 	endings := map[string]func(r *rig, c string){
 		"never started": func(r *rig, c string) {
 			r.container(containerizer.Failed{ID: c, Reason: containerizer.Destroyed, Message: "destroyed"})
+			r.expect(append([]string{"append"}, told...)...)
 		},
 		"started all the same": func(r *rig, c string) {
 			r.container(containerizer.Started{ID: c, Pid: 3})
 			r.expect()
 			r.container(containerizer.Exited{ID: c, WaitStatus: 9, Known: true})
+			r.container(containerizer.Cleaned{ID: c})
+			r.expect(append([]string{"append", "cancel cleanup"}, told...)...)
 		},
 	}
 	for name, end := range endings {
@@ -120,9 +124,6 @@ func TestKillDuringLaunch(t *testing.T) {
 			r.killTask("t1")
 			r.expect()
 			end(r, c)
-			r.container(containerizer.Cleaned{ID: c})
-			r.expect("append", "cancel cleanup", "update t1 TASK_KILLED REASON_TASK_KILLED_DURING_LAUNCH",
-				"timer update 10s", "destroy")
 			if n := len(updates(r.log, "t1")); n != 1 {
 				t.Errorf("%d updates", n)
 			}
@@ -256,4 +257,85 @@ func TestShutdownTooSlow(t *testing.T) {
 	r.step(Shutdown{Reason: "asked"})
 	r.pass(time.Minute)
 	r.expect("exit failed=true asked; some tasks could not be ended in time")
+}
+
+// A KILL of a task that is not here is answered, unless its end is known, or will be told by another way.
+func TestKillUnknown(t *testing.T) {
+	t.Parallel()
+	aware := capability(mesos.FrameworkInfo_Capability_PARTITION_AWARE)
+	tests := map[string]struct {
+		before func(r *rig)
+		want   []string
+	}{
+		"framework that has nothing here": {
+			before: func(*rig) {},
+			want:   []string{"update t1 TASK_LOST REASON_EXECUTOR_TERMINATED"},
+		},
+		"framework that is not partition aware": {
+			before: func(r *rig) { r.launch("other") },
+			want:   []string{"update t1 TASK_LOST REASON_EXECUTOR_TERMINATED"},
+		},
+		"framework that is partition aware": {
+			before: func(r *rig) { r.launch("other", aware) },
+			want:   []string{"update t1 TASK_DROPPED REASON_EXECUTOR_TERMINATED"},
+		},
+		"its end was acknowledged": {
+			before: func(r *rig) {
+				r.launch("other")
+				r.exited(r.run("t1"), 0)
+				r.ack("t1")
+			},
+		},
+		"its end was acknowledged, and the framework has nothing here any more": {
+			before: func(r *rig) {
+				r.exited(r.run("t1"), 0)
+				r.ack("t1")
+			},
+		},
+		"its end is not acknowledged": {
+			before: func(r *rig) { r.exited(r.run("t1"), 0) },
+		},
+		"its framework is shut down": {
+			before: func(r *rig) {
+				r.launch("other")
+				r.say(&linkv1.ToAgent{Body: &linkv1.ToAgent_ShutdownFramework{
+					ShutdownFramework: &linkv1.ShutdownFramework{FrameworkId: "f1"},
+				}})
+			},
+		},
+		"the agent shuts down and did not take it on": {
+			before: func(r *rig) {
+				r.run("other")
+				r.step(Shutdown{Reason: "maintenance"})
+				r.say(runMessage("f1", "t1"))
+			},
+			want: []string{"update t1 TASK_LOST REASON_EXECUTOR_TERMINATED"},
+		},
+		"the agent has shut down": {
+			before: func(r *rig) {
+				c := r.run("other")
+				r.step(Shutdown{Reason: "maintenance"})
+				r.exited(c, 0)
+			},
+		},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t)
+			r.register()
+			tt.before(r)
+			r.killTask("t1")
+			r.expect(tt.want...)
+			if len(tt.want) == 0 {
+				return
+			}
+			s := r.lastUpdate("t1")
+			if len(s.GetUuid()) != 16 || s.GetSource() != mesos.TaskStatus_SOURCE_AGENT || s.GetMessage() != "The agent does not know the task" {
+				t.Errorf("status %v", s)
+			}
+			r.ack("t1")
+			r.expect() // nothing is kept of it
+		})
+	}
 }

@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -157,10 +158,18 @@ func TestLaunchFails(t *testing.T) {
 	r.register()
 	c := r.launch("t1")
 	r.container(containerizer.Failed{ID: c, Reason: containerizer.FetchFailed, Message: "Failed to fetch all URIs"})
-	r.expect("timer cleanup 10s")
-	r.container(containerizer.Cleaned{ID: c})
-	r.expect("append", "cancel cleanup", "update t1 TASK_FAILED REASON_CONTAINER_LAUNCH_FAILED", "timer update 10s", "destroy")
+	r.expect("append", "update t1 TASK_FAILED REASON_CONTAINER_LAUNCH_FAILED", "timer update 10s", "destroy")
+	if !r.a.used.IsEmpty() {
+		t.Errorf("what never ran holds %s", r.a.used)
+	}
 	s := r.lastUpdate("t1")
+	// Its isolators are cleaned up when they can be, at last when nobody remembers the task.
+	r.ack("t1")
+	r.container(containerizer.Cleaned{ID: c, Err: errors.New("busy")})
+	r.expect("destroy")
+	if n := r.a.State().Metrics(r.now.Wall)["containerizer/mesos/container_destroy_errors"]; n != 1 {
+		t.Errorf("%v destroy errors", n)
+	}
 	if s.GetMessage() != "Failed to launch container: Failed to fetch all URIs" || s.ContainerStatus != nil {
 		t.Errorf("status %v", s)
 	}

@@ -199,7 +199,9 @@ func (w *world) settle() {
 func (w *world) progress() {
 	w.calm()
 	for _, id := range sortedKeys(w.containers) {
-		w.advance(w.containers[id], 0)
+		if c := w.containers[id]; c != nil {
+			w.advance(c, 0)
+		}
 	}
 	w.calm()
 	for _, id := range w.order {

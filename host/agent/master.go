@@ -199,9 +199,7 @@ func (a *Agent) admitted(again bool) {
 	a.link.registered = true
 	a.log(slog.LevelInfo, "registered with master", slog.String("agent", a.agentID), slog.Bool("again", again))
 	for _, f := range a.sortedFrameworks() {
-		for _, t := range f.sortedTasks() {
-			a.sendFirst(t)
-		}
+		a.resumeUpdates(f)
 	}
 	held := a.link.held
 	a.link.held = nil

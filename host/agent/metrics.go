@@ -16,6 +16,7 @@ type counts struct {
 	invalidUpdates       int64
 	invalidMessages      int64
 	launchErrors         int64
+	destroyErrors        int64
 	recoveryErrors       int64
 	removalsFailed       int64
 	removalsSucceeded    int64
@@ -27,19 +28,20 @@ type counts struct {
 func (s *State) Metrics(now time.Time) map[string]float64 {
 	c := &s.counts
 	m := map[string]float64{
-		"slave/registered":              flag(s.Registered),
-		"slave/uptime_secs":             now.Sub(s.Started).Seconds(),
-		"slave/recovery_errors":         float64(c.recoveryErrors),
-		"slave/recovery_time_secs":      c.recoverySeconds,
-		"slave/frameworks_active":       float64(c.frameworks),
-		"slave/executors_registering":   float64(c.executors[ExecutorRegistering]),
-		"slave/executors_running":       float64(c.executors[ExecutorRunning]),
-		"slave/executors_terminating":   float64(c.executors[ExecutorTerminating]),
-		"slave/executors_terminated":    float64(c.executors[ExecutorTerminated]),
-		"slave/executors_preempted":     0,
-		"slave/container_launch_errors": float64(c.launchErrors),
-		"slave/valid_status_updates":    float64(c.validUpdates),
-		"slave/invalid_status_updates":  float64(c.invalidUpdates),
+		"slave/registered":                             flag(s.Registered),
+		"slave/uptime_secs":                            now.Sub(s.Started).Seconds(),
+		"slave/recovery_errors":                        float64(c.recoveryErrors),
+		"slave/recovery_time_secs":                     c.recoverySeconds,
+		"slave/frameworks_active":                      float64(c.frameworks),
+		"slave/executors_registering":                  float64(c.executors[ExecutorRegistering]),
+		"slave/executors_running":                      float64(c.executors[ExecutorRunning]),
+		"slave/executors_terminating":                  float64(c.executors[ExecutorTerminating]),
+		"slave/executors_terminated":                   float64(c.executors[ExecutorTerminated]),
+		"slave/executors_preempted":                    0,
+		"slave/container_launch_errors":                float64(c.launchErrors),
+		"containerizer/mesos/container_destroy_errors": float64(c.destroyErrors),
+		"slave/valid_status_updates":                   float64(c.validUpdates),
+		"slave/invalid_status_updates":                 float64(c.invalidUpdates),
 		// No executor of ours exchanges messages with its scheduler, so none was ever valid.
 		"slave/valid_framework_messages":                0,
 		"slave/invalid_framework_messages":              float64(c.invalidMessages),

@@ -238,7 +238,7 @@ func (a *Agent) resume(t *task) {
 		a.containerEnded(t)
 	default:
 		t.end.restarted = t.stream.made == 0
-		a.containerEnded(t)
+		a.finish(t)
 	}
 	t.found = nil
 }

@@ -78,8 +78,12 @@ func TestRecovery(t *testing.T) {
 			found: func(c string) []containerizer.Recovered {
 				return []containerizer.Recovered{{ID: c, State: containerizer.Unstarted}}
 			},
-			after:   func(r *rig, c string) { r.container(containerizer.Cleaned{ID: c}) },
-			started: []string{"timer cleanup 10s"},
+			after: func(r *rig, c string) {
+				r.container(containerizer.Failed{ID: c, Message: "the agent was restarted"})
+				r.expect()
+				r.container(containerizer.Cleaned{ID: c})
+			},
+			started: []string{"append", "destroy"},
 			want:    []string{"TASK_DROPPED REASON_AGENT_RESTARTED"},
 		},
 		"ran, and nobody knows more": {

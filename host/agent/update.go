@@ -78,6 +78,14 @@ func (a *Agent) sendFirst(t *task) {
 	a.sendUpdate(t)
 }
 
+// resumeUpdates sends, of each of a framework's tasks, the oldest update that is not acknowledged: whoever is to hear of it
+// has come back.
+func (a *Agent) resumeUpdates(f *framework) {
+	for _, t := range f.sortedTasks() {
+		a.sendFirst(t)
+	}
+}
+
 // resend follows upon an acknowledgement that did not come.
 func (a *Agent) resend(t *task) {
 	t.stream.backoff = min(t.stream.backoff*2, maxResend)

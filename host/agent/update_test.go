@@ -5,6 +5,8 @@ import (
 	"testing"
 	"time"
 
+	"google.golang.org/protobuf/proto"
+
 	"github.com/mezzo-cluster/mezzo/host/containerizer"
 	"github.com/mezzo-cluster/mezzo/host/link/linkv1"
 	mesos "github.com/mezzo-cluster/mezzo/sdk/mesos/v1"
@@ -80,4 +82,40 @@ func TestUpdatesWaitForTheMaster(t *testing.T) {
 	r.expect("append")
 	r.register()
 	r.expect("timer ping 1m15s", "update t1 TASK_STARTING", "timer update 10s")
+}
+
+// A framework that subscribes again is told at once what it has not acknowledged, once a task, and the wait for its
+// acknowledgements begins anew. A changed description alone repeats nothing.
+func TestUpdatesAreResumedWithTheirFramework(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.register()
+	for _, id := range []string{"t2", "t1"} {
+		c := r.launch(id)
+		r.container(containerizer.Started{ID: c, Pid: 42})
+	}
+	r.run("done")
+	first := r.lastUpdate("t1").GetUuid()
+	r.pass(35 * time.Second) // so that the next repeat is 40 s away
+	r.say(updateFramework("f1", false))
+	r.expect("append")
+	r.say(updateFramework("other", true))
+	r.expect()
+	r.say(updateFramework("f1", true))
+	r.expect("append", "update t1 TASK_STARTING", "timer update 10s", "update t2 TASK_STARTING", "timer update 10s")
+	if !bytes.Equal(r.lastUpdate("t1").GetUuid(), first) {
+		t.Error("another uuid")
+	}
+	r.ack("t1")
+	r.expect("append", "cancel update", "update t1 TASK_RUNNING", "timer update 10s")
+}
+
+func updateFramework(id string, subscribed bool) *linkv1.ToAgent {
+	info := &mesos.FrameworkInfo{
+		Id: &mesos.FrameworkID{Value: proto.String(id)}, Name: proto.String("f"), User: proto.String("nobody"),
+		Checkpoint: proto.Bool(true),
+	}
+	return &linkv1.ToAgent{Body: &linkv1.ToAgent_UpdateFramework{UpdateFramework: &linkv1.UpdateFramework{
+		FrameworkInfo: encode(info), Subscribed: subscribed,
+	}}}
 }

@@ -53,6 +53,8 @@ type simContainer struct {
 	status   int
 	signaled []syscall.Signal
 	doomed   bool
+	// dismissed is set once the agent has taken note of the end.
+	dismissed bool
 }
 
 // simTask is what the master and the scheduler know of a task, and what must be true of it.
@@ -95,12 +97,15 @@ func (w *world) restart() {
 	var events []Event
 	for _, id := range sortedKeys(w.containers) {
 		c := w.containers[id]
+		c.dismissed = false
 		r := containerizer.Recovered{ID: id, State: c.state, WaitStatus: c.status, Known: true}
 		if c.ended && c.state == containerizer.Running {
 			r.State = containerizer.Ended
 		}
 		if c.ended || c.state == containerizer.Unstarted {
-			c.ended = true
+			if c.ended = true; c.state == containerizer.Unstarted {
+				events = append(events, ContainerEvent{Event: containerizer.Failed{ID: id, Message: "interrupted"}})
+			}
 			events = append(events, ContainerEvent{Event: containerizer.Cleaned{ID: id}})
 			c.cleaned = true
 		}
@@ -157,10 +162,18 @@ func (w *world) do(effect Effect) {
 		switch c := w.containers[e.Container]; {
 		case c == nil:
 		case c.ended:
-			delete(w.containers, c.id) // nobody will ask for it any more
+			c.dismissed = true
+			w.forget(c)
 		default:
 			c.doomed = true
 		}
+	}
+}
+
+// forget drops a container that is cleaned up and that nobody will ask for any more.
+func (w *world) forget(c *simContainer) {
+	if c.cleaned && c.dismissed {
+		delete(w.containers, c.id)
 	}
 }
 
@@ -411,6 +424,7 @@ func (w *world) advance(c *simContainer, status int) {
 	case c.ended && !c.cleaned:
 		c.cleaned = true
 		w.step(ContainerEvent{Event: containerizer.Cleaned{ID: c.id}})
+		w.forget(c)
 	case c.ended:
 	case c.state == containerizer.Unstarted && c.doomed:
 		c.ended = true

@@ -19,6 +19,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/mezzo-cluster/mezzo/sdk/mesos/address"
 )
 
 const (
@@ -72,10 +74,10 @@ func New(c Config) (*Client, error) {
 	if c.TLS != nil {
 		client.scheme = "https"
 	}
-	for _, address := range c.Masters {
-		u, err := parseAddress(address, client.scheme)
+	for _, text := range c.Masters {
+		u, err := address.Parse(text, client.scheme)
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("master's %w", err)
 		}
 		client.masters = append(client.masters, u)
 	}
@@ -87,18 +89,6 @@ func New(c Config) (*Client, error) {
 
 // stay leaves redirects to the caller, who must send the body again and keep the scheme.
 func stay(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-
-func parseAddress(address, scheme string) (*url.URL, error) {
-	text := address
-	if !strings.Contains(text, "://") {
-		text = scheme + "://" + text
-	}
-	u, err := url.Parse(text)
-	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
-		return nil, fmt.Errorf("%q is no master's address; expecting HOST:PORT", address)
-	}
-	return &url.URL{Scheme: u.Scheme, Host: u.Host}, nil
-}
 
 // Close ends idle connections.
 func (c *Client) Close() { c.http.CloseIdleConnections() }
@@ -200,6 +190,11 @@ func (c *Client) follow(ctx context.Context, u *url.URL, req request) (*http.Res
 		if err != nil {
 			return nil, err
 		}
+		// Masters of Mezzo say that they are; those of Mesos say nothing.
+		if daemon := resp.Header.Get("Mezzo-Daemon"); daemon != "" && daemon != "master" {
+			drain(resp)
+			return nil, errors.New("that is an agent; a master's HTTP API is on port 5050 by default")
+		}
 		if resp.StatusCode != http.StatusTemporaryRedirect {
 			c.remember(u)
 			return resp, nil
@@ -269,6 +264,9 @@ func plainly(err error) error {
 	var op *net.OpError
 	if errors.As(err, &op) && op.Op == "dial" {
 		err = op.Err
+	}
+	if err != nil && (errors.Is(err, io.EOF) || strings.Contains(err.Error(), "malformed HTTP response")) {
+		return errors.New("what listens there does not speak HTTP; a master's HTTP API is on port 5050 by default")
 	}
 	return err
 }

@@ -13,6 +13,7 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	"github.com/mezzo-cluster/mezzo/sdk/mesos/address"
 	mesos "github.com/mezzo-cluster/mezzo/sdk/mesos/v1"
 	"github.com/mezzo-cluster/mezzo/sdk/mesos/v1/agent"
 	"github.com/mezzo-cluster/mezzo/sdk/mesos/v1/master"
@@ -90,11 +91,11 @@ func (c *Client) Sandbox(ctx context.Context, task *mesos.Task) (*Sandbox, error
 
 // agentURL takes an agent's address from its pid, `slave(1)@host:port`.
 func (c *Client) agentURL(a *master.Response_GetAgents_Agent) (*url.URL, error) {
-	_, address, ok := strings.Cut(a.GetPid(), "@")
+	_, at, ok := strings.Cut(a.GetPid(), "@")
 	if !ok {
 		return nil, fmt.Errorf("agent %s does not say where it listens", a.GetAgentInfo().GetId().GetValue())
 	}
-	return parseAddress(address, c.scheme)
+	return address.Parse(at, c.scheme)
 }
 
 // sandboxPath is the virtual path of a task's sandbox. The executor of a command task is named as the task.

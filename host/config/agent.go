@@ -8,6 +8,8 @@ import (
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/zclconf/go-cty/cty"
+
+	"github.com/mezzo-cluster/mezzo/sdk/resource"
 )
 
 func (a *Agent) fields() []field {
@@ -20,9 +22,18 @@ func (a *Agent) fields() []field {
 		path("runtime_dir", &a.RuntimeDir),
 		path("plugin_dir", &a.PluginDir),
 		boolean("insecure", &a.Insecure),
-		text("resources", &a.Resources),
-		attributes("attributes", &a.Attributes),
-		text("default_role", &a.DefaultRole),
+		text("resources", &a.Resources).and(func() error {
+			_, err := resource.Parse(a.Resources, "*")
+			return example(err, `"cpus:4;mem:4096;disk:10000;ports:[31000-32000]"`)
+		}),
+		attributes("attributes", &a.Attributes).and(func() error {
+			_, err := resource.ParseAttributes(a.Attributes)
+			return example(err, `{ rack = "r7" }`)
+		}),
+		text("default_role", &a.DefaultRole).and(func() error {
+			_, err := resource.Parse("cpus:1", a.DefaultRole)
+			return example(err, `"eng/web"`)
+		}),
 		textMap("executor_environment_variables", &a.ExecutorEnvironmentVariables),
 		duration("executor_shutdown_grace_period", &a.ExecutorShutdownGracePeriod),
 		duration("executor_reregistration_timeout", &a.ExecutorReregisterTimeout).between(&a.ExecutorReregisterTimeout, 0, 15*time.Second),
@@ -48,6 +59,14 @@ func decodeAgent(block *hcl.Block, eval *hcl.EvalContext) (*Agent, hcl.Diagnosti
 	}
 	diags = append(diags, a.checkListeners(content, block)...)
 	return a, diags
+}
+
+// example adds to an error what would have been right.
+func example(err error, right string) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%w; write something such as %s", err, right)
 }
 
 // attributes accepts Mesos's text ("rack:r7;level:10") and a map ({ rack = "r7" }), whose entries are

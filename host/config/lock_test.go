@@ -91,7 +91,7 @@ func TestLockAgainstBlocks(t *testing.T) {
 	if _, err := l.Write(path); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Load(path); !errors.As(err, &e) || e.Diagnostics()[0].Line != 6 || e.Diagnostics()[0].Column != 12 ||
+	if _, err := Load(path); !errors.As(err, &e) || e.Diagnostics()[0].Line != 6 || e.Diagnostics()[0].Column != 3 ||
 		!strings.Contains(err.Error(), sumA) || !strings.Contains(err.Error(), "`mezzo plugin lock "+path+"`") {
 		t.Errorf("two checksums: %v", err)
 	}

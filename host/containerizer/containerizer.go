@@ -209,7 +209,8 @@ const (
 	Destroyed
 )
 
-// Failed tells that the container will never start. Cleaned follows. The message completes the sentence "Failed to
+// Failed tells that nothing of the container runs, and that it will never start. Cleaned follows, which may take long:
+// as long as an isolator is away. The message completes the sentence "Failed to
 // launch container: ".
 type Failed struct {
 	ID      string

@@ -19,6 +19,7 @@ import (
 	"github.com/mezzo-cluster/mezzo/host/config"
 	"github.com/mezzo-cluster/mezzo/host/containerizer"
 	"github.com/mezzo-cluster/mezzo/host/effect"
+	"github.com/mezzo-cluster/mezzo/host/fetcher"
 	"github.com/mezzo-cluster/mezzo/host/link"
 	"github.com/mezzo-cluster/mezzo/host/pluginhost"
 	"github.com/mezzo-cluster/mezzo/host/version"
@@ -52,6 +53,7 @@ type agentDaemon struct {
 	client     *link.Client
 	web        *webServer
 	measured   *metrics.HTTP
+	fetcher    *fetcher.Fetcher
 
 	// recovered holds the loop once there is one, for readers that come earlier.
 	recovered atomic.Pointer[agentLoop]
@@ -73,6 +75,7 @@ func openAgent(o Options) (_ *agentDaemon, err error) {
 		Options: o, conf: o.Settings.Agent, started: time.Now().UTC(), measured: metrics.NewHTTP(),
 		exited: make(chan agent.Exit, 1), failed: make(chan error, 1),
 	}
+	a.fetcher = fetcher.New(fetcher.Config{StallTimeout: a.conf.FetcherStallTimeout, FrameworksHome: a.conf.FrameworksHome})
 	a.Log = o.Log.With("daemon", "agent")
 	if a.durable, err = durable.Open(a.conf.WorkDir); err != nil {
 		return nil, err

@@ -8,6 +8,7 @@ import (
 	"github.com/mezzo-cluster/mezzo/host/access"
 	"github.com/mezzo-cluster/mezzo/host/api"
 	"github.com/mezzo-cluster/mezzo/host/api/agentapi"
+	"github.com/mezzo-cluster/mezzo/host/api/metrics"
 )
 
 // routes makes the agent's API.
@@ -23,10 +24,17 @@ func (a *agentDaemon) routes() (http.Handler, error) {
 	return api.NewAgent(api.AgentConfig{
 		Common: api.Common{
 			Authenticator: auth, Control: a.control, Problems: problems(a.plugins, a.recovering), Flags: flags(a.conf), Started: a.started,
-			Registry: prometheusRegistry(a.plugins, a.measured), Extra: plugins.routes(), Log: a.Log,
+			Metrics: []metrics.Source{a.metrics}, Registry: prometheusRegistry(a.plugins, a.measured), Extra: plugins.routes(), Log: a.Log,
 		},
 		Agent: a,
 	}), nil
+}
+
+// metrics adds to a snapshot what the state does not tell.
+func (a *agentDaemon) metrics(into map[string]float64) {
+	succeeded, failed := a.fetcher.Counts()
+	into["containerizer/fetcher/task_fetches_succeeded"] = float64(succeeded)
+	into["containerizer/fetcher/task_fetches_failed"] = float64(failed)
 }
 
 func (a *agentDaemon) recovering() []string {

@@ -21,7 +21,6 @@ import (
 	"github.com/mezzo-cluster/mezzo/host/containerizer/launcher"
 	"github.com/mezzo-cluster/mezzo/host/containerizer/posix"
 	"github.com/mezzo-cluster/mezzo/host/effect"
-	"github.com/mezzo-cluster/mezzo/host/fetcher"
 	"github.com/mezzo-cluster/mezzo/host/link"
 	"github.com/mezzo-cluster/mezzo/host/version"
 	mesos "github.com/mezzo-cluster/mezzo/sdk/mesos/v1"
@@ -76,8 +75,7 @@ func (a *agentDaemon) newContainerizer() (containerizer.Containerizer, error) {
 	c := launcher.Config{
 		Instance: a.durable.Instance(), RuntimeDir: a.runtimeDir(), InitPath: filepath.Join(filepath.Dir(self), "mezzo-init"),
 		SwitchUser: a.conf.SwitchUser, Isolators: a.containerIsolators(), Store: a.runs.Containers(),
-		Fetcher:       fetcher.New(fetcher.Config{StallTimeout: a.conf.FetcherStallTimeout, FrameworksHome: a.conf.FrameworksHome}),
-		LaunchTimeout: a.conf.LaunchTimeout, Logger: a.Log,
+		Fetcher: a.fetcher, LaunchTimeout: a.conf.LaunchTimeout, Logger: a.Log,
 		Surroundings: containerizer.Surroundings{
 			Endpoint: a.advertised, RecoveryTimeout: a.conf.RecoveryTimeout, SubscriptionBackoffMax: a.conf.ExecutorReregisterTimeout,
 			Executor: variables(a.conf.ExecutorEnvironmentVariables),

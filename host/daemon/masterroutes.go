@@ -33,6 +33,7 @@ func (m *masterDaemon) routes() error {
 
 // metrics adds to a snapshot what the state does not tell.
 func (m *masterDaemon) metrics(into map[string]float64) {
+	m.store.Metrics(into)
 	if r := m.reign.Load(); r != nil {
 		into["master/event_queue_dispatches"] = float64(r.loop.Len())
 		r.addAllocator(into)

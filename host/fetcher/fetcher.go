@@ -15,6 +15,7 @@ import (
 	"path"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/mezzo-cluster/mezzo/host/containerizer"
@@ -54,7 +55,12 @@ type Request struct {
 type Fetcher struct {
 	config Config
 	client *http.Client
+	// succeeded and failed count calls of Fetch.
+	succeeded, failed atomic.Uint64
 }
+
+// Counts says how many requests were fulfilled so far, and how many were not. One without URIs counts, too.
+func (f *Fetcher) Counts() (succeeded, failed uint64) { return f.succeeded.Load(), f.failed.Load() }
 
 // New makes a fetcher.
 func New(config Config) *Fetcher {
@@ -96,6 +102,18 @@ func Validate(u containerizer.URI) error {
 // Fetch brings every URI of the request into the sandbox, in their order, and writes to the request's log how
 // it goes. An error names the URI, without a password that it may hold.
 func (f *Fetcher) Fetch(ctx context.Context, r Request) error {
+	if err := f.fetchAll(ctx, r); err != nil {
+		f.failed.Add(1)
+		return err
+	}
+	f.succeeded.Add(1)
+	return nil
+}
+
+func (f *Fetcher) fetchAll(ctx context.Context, r Request) error {
+	if len(r.URIs) == 0 {
+		return nil
+	}
 	if r.Log == nil {
 		r.Log = io.Discard
 	}

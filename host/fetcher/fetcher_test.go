@@ -312,3 +312,14 @@ func TestNoWayOut(t *testing.T) {
 		t.Errorf("the link was not replaced: %q", got)
 	}
 }
+
+func TestCounts(t *testing.T) {
+	t.Parallel()
+	f, sandbox := fetcher.New(fetcher.Config{}), t.TempDir()
+	for _, uris := range [][]containerizer.URI{nil, {{Value: "/etc/hostname"}}, {{Value: "/etc/hostname"}, {Value: "/no/such/file"}}} {
+		_ = f.Fetch(t.Context(), fetcher.Request{URIs: uris, Sandbox: sandbox})
+	}
+	if succeeded, failed := f.Counts(); succeeded != 2 || failed != 1 {
+		t.Errorf("%d succeeded, %d failed", succeeded, failed)
+	}
+}

@@ -143,7 +143,7 @@ func (m *Master) tellFrameworks(a *Agent, r *registration) {
 			continue
 		}
 		if f, _ := m.s.frameworks.get(id); f != nil && !f.Recovered && !bytes.Equal(f.Encoded, data) {
-			m.tell(a, updateMessage(f))
+			m.tell(a, updateMessage(f, false))
 		}
 	}
 }

@@ -89,14 +89,21 @@ func TestUpdatesWhileDisconnected(t *testing.T) {
 	}
 	var told bool
 	for _, m := range r.links[conn] {
-		told = told || m.GetUpdateFramework() != nil
+		told = told || m.GetUpdateFramework().GetSubscribed()
 	}
 	if !told {
-		t.Fatal("the agent does not know of the new description")
+		t.Fatal("the agent does not know that the framework has subscribed again")
 	}
 	r.say(conn, update(id, agent, "t", 1, mesos.TaskState_TASK_RUNNING, mesos.TaskState_TASK_RUNNING))
 	if r.lastStatus(stream).GetState() != mesos.TaskState_TASK_RUNNING {
 		t.Fatal("the repeated update was not passed on")
+	}
+	r.step(Call{Framework: id, Stream: stream, Call: &scheduler.Call{
+		Type: scheduler.Call_UPDATE_FRAMEWORK.Enum(), UpdateFramework: &scheduler.Call_UpdateFramework{FrameworkInfo: withID(info, id)},
+	}})
+	last := r.links[conn][len(r.links[conn])-1].GetUpdateFramework()
+	if last == nil || last.GetSubscribed() {
+		t.Fatalf("of a new description the agent is told %v", last)
 	}
 }
 

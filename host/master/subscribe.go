@@ -135,7 +135,7 @@ func (m *Master) connect(f *Framework, stream StreamID, added bool) {
 		MasterInfo:               forSchedulers(m.cfg.Info),
 	}})
 	m.heartbeat(f)
-	m.tellAgents(f)
+	m.tellAgents(f, true)
 }
 
 // forSchedulers leaves out the master's capabilities that no scheduler needs: there are clients that reject a
@@ -160,18 +160,19 @@ func (m *Master) heartbeat(f *Framework) {
 	m.emit(SetTimer{ID: TimerID{Kind: TimerHeartbeat, Key: f.ID}, After: m.cfg.HeartbeatInterval})
 }
 
-// tellAgents tells every agent where the framework has tasks of its new description.
-func (m *Master) tellAgents(f *Framework) {
+// tellAgents tells every agent where the framework has tasks of its new description, and whether it has a new
+// stream: then agents send again what may have got lost with the old one.
+func (m *Master) tellAgents(f *Framework, subscribed bool) {
 	for _, id := range m.agentsOf(f.ID) {
 		if a, _ := m.s.agents.get(id); a != nil {
-			m.tell(a, updateMessage(f))
+			m.tell(a, updateMessage(f, subscribed))
 		}
 	}
 }
 
-func updateMessage(f *Framework) *linkv1.ToAgent {
+func updateMessage(f *Framework, subscribed bool) *linkv1.ToAgent {
 	return &linkv1.ToAgent{Body: &linkv1.ToAgent_UpdateFramework{
-		UpdateFramework: &linkv1.UpdateFramework{FrameworkInfo: f.Encoded},
+		UpdateFramework: &linkv1.UpdateFramework{FrameworkInfo: f.Encoded, Subscribed: subscribed},
 	}}
 }
 
@@ -236,7 +237,7 @@ func (m *Master) updateFramework(f *Framework, call *scheduler.Call_UpdateFramew
 		}
 	}
 	m.updateAllocator(allocator.FrameworkChanged{Framework: f.forAllocator()})
-	m.tellAgents(f)
+	m.tellAgents(f, false)
 	m.info("updated a framework", slog.String("framework", f.ID))
 	m.reply(reply, ReplyOK, "")
 }

@@ -81,6 +81,25 @@ func checkContainer(c *mesos.ContainerInfo) error {
 	if c.GetType() == mesos.ContainerInfo_DOCKER && c.GetDocker() == nil {
 		return mesosErrorf("DockerInfo must be set for a container of type DOCKER")
 	}
+	return checkRlimits(c.GetRlimitInfo())
+}
+
+// checkRlimits checks that each limit is named once, and has two values in their order, or none.
+func checkRlimits(info *mesos.RLimitInfo) error {
+	named := map[mesos.RLimitInfo_RLimit_Type]bool{}
+	for _, l := range info.GetRlimits() {
+		switch {
+		case l.GetType() == mesos.RLimitInfo_RLimit_UNKNOWN:
+			return errors.New("'rlimit_info' has a limit without a type, or of one that is unknown")
+		case named[l.GetType()]:
+			return fmt.Errorf("'rlimit_info' names %s twice", l.GetType())
+		case (l.Soft == nil) != (l.Hard == nil):
+			return fmt.Errorf("'rlimit_info' sets one of 'soft' and 'hard' for %s; set both, or none for no limit", l.GetType())
+		case l.GetSoft() > l.GetHard():
+			return fmt.Errorf("'rlimit_info' has a soft limit of %d above the hard one of %d for %s", l.GetSoft(), l.GetHard(), l.GetType())
+		}
+		named[l.GetType()] = true
+	}
 	return nil
 }
 

@@ -19,8 +19,14 @@ const (
 	StaleEpoch = planted == "stale_epoch"
 	// NoRetry: an update that is not acknowledged is not repeated.
 	NoRetry = planted == "no_retry"
+	// NotResumed: what a framework has not acknowledged is not sent at once when it subscribes again.
+	NotResumed = planted == "not_resumed"
 	// KillNotForced: a command that does not heed SIGTERM is left alone.
 	KillNotForced = planted == "kill_not_forced"
+	// KillUnanswered: a KILL of a task that the agent does not know is not answered.
+	KillUnanswered = planted == "kill_unanswered"
+	// EndContradicted: an agent says of a task whose end it has told that it does not know it.
+	EndContradicted = planted == "end_contradicted"
 	// RecoveredForgotten: an agent that is restarted does not go on with the containers that run.
 	RecoveredForgotten = planted == "recovered_forgotten"
 	// ResourcesKept: an agent does not give an ended task's resources back.

@@ -15,13 +15,16 @@ type agentCheck struct {
 	// starting is set until the recovery is through, leaving when the agent goes for good, exits when it ends.
 	starting, leaving, exits bool
 	// ended has the frameworks that the agent was told to end.
-	ended map[string]bool
-	// dropped has the tasks that this agent found written and gave up at its start.
+	ended   map[string]bool
 	updates map[string][]byte // uuids by update key
+	repeats repeatCheck
+	kills   killCheck
 }
 
 func (c *agentCheck) init(p *process, found record.Contents) {
 	c.p, c.starting, c.ended, c.updates = p, true, map[string]bool{}, map[string][]byte{}
+	c.repeats.init(c)
+	c.kills.init(c)
 	for _, t := range found.Tasks {
 		for i, u := range t.Updates {
 			c.updates[record.UpdateKey(t.Framework, t.ID, uint64(i))] = decode[mesos.TaskStatus](u.Status).GetUuid()
@@ -45,6 +48,8 @@ func (c *agentCheck) before(ev agent.Event) {
 // stepped looks at what the machine makes of an event: nothing, if it comes from a master whose term is over.
 func (c *agentCheck) stepped(ev agent.Event, effects []agent.Effect) {
 	m := c.p.m
+	c.repeats.stepped(ev, effects)
+	c.kills.stepped(ev, effects)
 	var epoch uint64
 	switch ev := ev.(type) {
 	case agent.MasterConnected:
@@ -74,6 +79,7 @@ func (c *agentCheck) said(msg *linkv1.ToMaster) {
 		return
 	}
 	w := c.p.w
+	c.repeats.said(u.GetUuid())
 	s := decode[mesos.TaskStatus](u.GetStatus())
 	if c.leaving || c.ended[u.GetFrameworkId()] {
 		return // sent once, for the master's books, and forgotten at the same time
@@ -176,6 +182,7 @@ func (c *agentCheck) wasAcknowledged(framework, id string, uuid []byte) {
 // after looks at the machine after a round.
 func (c *agentCheck) after() {
 	c.starting = false
+	c.repeats.after()
 	m := c.p.m
 	if s := c.p.a.State(); !s.Total.Contains(s.Used.Unallocate()) {
 		m.w.violate("%s: tasks hold %s of %s", c.p.name, s.Used, s.Total)

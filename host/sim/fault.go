@@ -145,11 +145,31 @@ func (w *world) killAgent(amid bool) bool {
 
 func (w *world) shutDownAgent() bool {
 	p := w.process()
-	if p == nil || w.chance(0.5) {
+	if p == nil {
 		return false
 	}
 	p.post(agent.Shutdown{Reason: "an operator's wish"})
+	w.killOn(p.a.State().AgentID)
 	return true
+}
+
+// killOn has schedulers kill what they have on an agent, and what they are about to have, while something else is
+// done to it.
+func (w *world) killOn(agent string) {
+	for range 5 {
+		w.after(w.between(0, 100*time.Millisecond), func() {
+			for _, s := range w.schedulers {
+				if s.owner == nil {
+					continue
+				}
+				for _, t := range s.owner.open() {
+					if t.agent == agent && w.chance(0.5) {
+						s.killTask(t)
+					}
+				}
+			}
+		})
+	}
 }
 
 func (w *world) fillDisk() bool {

@@ -123,10 +123,11 @@ func TestBadAgentConfiguration(t *testing.T) {
 	file := write(t, c.dir, "file", "")
 	sum := checksum(t, filepath.Join(plugins, "isolator-cgroups"))
 	for name, one := range map[string]bad{
-		"resources":       {[]string{defaultResources, "cpus:many;mem:1"}, []string{"cpus:many"}},
+		"resources":       {[]string{defaultResources, "cpus:many;mem:1"}, []string{"agent-changed.hcl:6:", "cpus:many", "is not a number", "cpus:4;mem:4096"}},
 		"resources twice": {[]string{defaultResources, "cpus:1;mem"}, []string{"mem"}},
-		"negative":        {[]string{defaultResources, "cpus:-4;mem:1"}, []string{"cpus"}},
-		"attributes":      {[]string{"work_dir", "attributes = \"rack\"\n work_dir"}, []string{"rack"}},
+		"negative":        {[]string{defaultResources, "cpus:-4;mem:1"}, []string{"agent-changed.hcl:6:", "cpus:-4"}},
+		"default role":    {[]string{"work_dir", "default_role = \"a b\"\n work_dir"}, []string{"agent-changed.hcl:", "default_role", "'a b'"}},
+		"attributes":      {[]string{"work_dir", "attributes = \"rack\"\n work_dir"}, []string{"agent-changed.hcl:", "rack", "name:value"}},
 		"port in use":     {[]string{a.address, taken.Addr().String()}, []string{taken.Addr().String(), "address already in use", "another mezzo"}},
 		"not a folder":    {[]string{a.workDir(), file}, []string{file}},
 		"wrong checksum":  {[]string{sum, strings.Repeat("0", len(sum))}, []string{`isolator "cgroups"`, sum}},

@@ -38,6 +38,29 @@ func TestRun(t *testing.T) {
 	}
 	mustSay(t, c.mezzo("run"), 2, "arg")
 	mustSay(t, c.mezzo("run", "--env", "novalue", "--", "true"), 2, "NAME=VALUE")
+	mustSay(t, c.mezzo("run", "--cpus", "NaN", "--", "true"), 2, "--cpus")
+	mustSay(t, c.mezzo("run", "--mem", "1e300", "--", "true"), 2, "--mem")
+	mustSay(t, c.mezzo("run", "--cpus", "lots", "--", "true"), 2, "--cpus", "lots")
+	mustSay(t, c.mezzo("run", "--role", "a//b", "--", "true"), 125, "a//b", "two adjacent slashes")
+	nobody := freeAddress(t)
+	mustSay(t, command(t, "mezzo", "run", "--master", nobody, "--", "true"), 125, "no master answers at "+nobody, "pass --master")
+}
+
+// An address that is somebody else's is told apart from a master's.
+func TestWrongAddress(t *testing.T) {
+	t.Parallel()
+	c := startCluster(t, site{})
+	for address, says := range map[string]string{
+		c.agents[0].address: "that is an agent", c.link: "does not speak HTTP", "https://" + c.address: "HTTP response to HTTPS client",
+	} {
+		mustSay(t, command(t, "mezzo", "ps", "--master", address), 1, says)
+		mustSay(t, command(t, "mezzo", "run", "--master", address, "--", "true"), 125, says)
+	}
+	// A master among others is found all the same.
+	if r := command(t, "mezzo", "ps", "--master", c.agents[0].address+","+c.address); r.status != 0 || !strings.Contains(r.stdout, "No tasks are running") {
+		t.Errorf("ps: %s", r)
+	}
+	mustSay(t, c.mezzo("logs", "-f", "nothing"), 1, `task "nothing": there is no such task`)
 }
 
 // Output comes while the task runs, and Ctrl-C ends the task with the command.

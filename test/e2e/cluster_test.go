@@ -63,13 +63,19 @@ func newCluster(t *testing.T, s site) *cluster {
 func startCluster(t *testing.T, s site) *cluster {
 	t.Helper()
 	c := newCluster(t, s)
-	t.Cleanup(c.stop)
+	c.start()
+	return c
+}
+
+// start starts a cluster that was configured; see startCluster.
+func (c *cluster) start() {
+	c.t.Helper()
+	c.t.Cleanup(c.stop)
 	c.master.start()
 	for _, a := range c.agents {
 		a.start()
 	}
 	c.wait()
-	return c
 }
 
 // wait waits until all agents are registered and active.

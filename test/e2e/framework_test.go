@@ -63,9 +63,19 @@ func TestFrameworkComesBack(t *testing.T) {
 	g.open(t)
 	gone(t, []int{ends.PID})
 	f.resubscribe()
+	back := time.Now()
 	f.end("ends", "STARTING RUNNING FAILED")
+	checkResumed(t, back)
 	f.kill("stays", -1)
 	f.end("stays", "STARTING RUNNING KILLED")
+}
+
+// checkResumed checks that what was missed since then was told before its time to be repeated had come.
+func checkResumed(t *testing.T, since time.Time) {
+	t.Helper()
+	if d := time.Since(since); d > 8*time.Second {
+		t.Errorf("what was missed was told after %v, when it was repeated anyway", d)
+	}
 }
 
 // listedFramework is what of /frameworks the tests look at.

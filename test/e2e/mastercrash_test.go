@@ -6,6 +6,7 @@ import (
 	"math"
 	"slices"
 	"testing"
+	"time"
 
 	mesos "github.com/mezzo-cluster/mezzo/sdk/mesos/v1"
 	"github.com/mezzo-cluster/mezzo/sdk/mesos/v1/scheduler"
@@ -27,12 +28,14 @@ func TestMasterKilled(t *testing.T) {
 	c.master.start()
 	c.wait()
 	f.resubscribe()
+	back := time.Now()
 	if f.id.GetValue() != id {
 		t.Errorf("the framework was %s, now %s", id, f.id.GetValue())
 	}
 	if s := f.end("ends-meanwhile", "STARTING RUNNING FAILED"); s.GetMessage() != "Command exited with status 4" {
 		t.Errorf("what ended meanwhile: %q", s.GetMessage())
 	}
+	checkResumed(t, back)
 	if after := c.agentIDs(); !slices.Equal(before, after) {
 		t.Errorf("the agents were %v, now %v", before, after)
 	}

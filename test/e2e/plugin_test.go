@@ -247,8 +247,13 @@ func TestLaunchTimeout(t *testing.T) {
 	p := ready(t, c.agents[0].address, "isolator", 0)
 	back := hide(t, dir, "isolator-cgroups")
 	p.send(t, syscall.SIGKILL)
+	began := time.Now()
 	f.launch(shell("waits", "exit 0"))
 	last := f.end("waits", "FAILED")
+	if d := time.Since(began); d < time.Second || d > 5*time.Second {
+		t.Errorf("the launch failed after %v, the timeout is 1s", d)
+	}
+	checkWholeOffers(t, f, 1) // though the isolator is still to be told to clean up
 	if last.GetReason() != mesos.TaskStatus_REASON_CONTAINER_LAUNCH_FAILED || !strings.Contains(last.GetMessage(), "cgroups") {
 		t.Errorf("%s: %s", last.GetReason(), last.GetMessage())
 	}

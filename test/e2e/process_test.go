@@ -55,7 +55,8 @@ type daemon struct {
 	t    *testing.T
 	name string // for messages
 	args []string
-	log  string // file that its output goes to
+	log  string   // file that its output goes to
+	env  []string // beside that of all daemons
 
 	mu   sync.Mutex
 	cmd  *exec.Cmd
@@ -84,7 +85,7 @@ func (d *daemon) start() {
 	}
 	defer log.Close()
 	cmd := exec.Command(filepath.Join(suite.bin, "mezzo"), d.args...)
-	cmd.Stdout, cmd.Stderr, cmd.Env = log, log, environment()
+	cmd.Stdout, cmd.Stderr, cmd.Env = log, log, append(environment(), d.env...)
 	if err := suite.family.Start(cmd); err != nil {
 		d.t.Fatalf("start %s: %v", d.name, err)
 	}

@@ -43,6 +43,8 @@ type framework struct {
 	login   login
 	silent  bool // updates are not acknowledged
 	aside   bool // offers are declined
+	// constraints go with the subscription.
+	constraints *scheduler.OfferConstraints
 
 	mu      sync.Mutex
 	stream  string
@@ -113,7 +115,7 @@ func (f *framework) subscribe() error {
 	info.Id = f.id
 	f.mu.Unlock()
 	resp, err := f.post(ctx, &scheduler.Call{
-		FrameworkId: info.Id, Type: scheduler.Call_SUBSCRIBE.Enum(), Subscribe: &scheduler.Call_Subscribe{FrameworkInfo: info},
+		FrameworkId: info.Id, Type: scheduler.Call_SUBSCRIBE.Enum(), Subscribe: &scheduler.Call_Subscribe{FrameworkInfo: info, OfferConstraints: f.constraints},
 	}, "")
 	if err != nil {
 		cancel()

@@ -33,6 +33,8 @@ type site struct {
 	isolators func(c *cluster) string
 	// asking has the agents ask an authorizer, too.
 	asking bool
+	// bare leaves the isolator out.
+	bare bool
 	// operator is who the tests are, where the master asks.
 	operator login
 }
@@ -71,13 +73,15 @@ func (c *cluster) authorizer() string {
 }
 
 func (c *cluster) agentConfig(a *agent) string {
-	authorizer := ""
+	plugins := ""
 	if c.site.asking {
-		authorizer = c.authorizer()
+		plugins = c.authorizer()
 	}
-	more := ""
+	if !c.site.bare {
+		plugins += c.plugin("isolator", "cgroups", c.site.isolator)
+	}
 	if c.site.isolators != nil {
-		more = c.site.isolators(c)
+		plugins += c.site.isolators(c)
 	}
 	return fmt.Sprintf(`agent {
   listen     = %q
@@ -87,8 +91,7 @@ func (c *cluster) agentConfig(a *agent) string {
   resources  = %q
 %s
 }
-%s%s`, a.address, c.link, a.workDir(), c.site.plugins, c.site.resources, c.site.agent, authorizer,
-		c.plugin("isolator", "cgroups", c.site.isolator)+more)
+%s`, a.address, c.link, a.workDir(), c.site.plugins, c.site.resources, c.site.agent, plugins)
 }
 
 // plugin is a plugin's block, with its checksum.

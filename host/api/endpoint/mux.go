@@ -62,8 +62,15 @@ func (m *Mux) Paths() []string {
 	return paths
 }
 
+// daemonHeader says in every answer whose it is: master or slave(1). Masters and agents answer some of the same calls,
+// so that a client that was given the wrong address would else not notice.
+const daemonHeader = "Mezzo-Daemon"
+
 // ServeHTTP answers a request.
 func (m *Mux) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if len(m.aliases) > 0 {
+		w.Header().Set(daemonHeader, m.aliases[0])
+	}
 	if err := m.serve(w, r); err != nil {
 		Fail(w, err)
 	}

@@ -2,10 +2,13 @@ package main
 
 import (
 	"fmt"
+	"net/http"
 	"net/url"
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"github.com/mezzo-cluster/mezzo/host/client"
 )
 
 // explanation is what a master's /explain answers.
@@ -34,7 +37,9 @@ time, lacks a capability, or that others are served first.`,
 			}
 			defer c.Close()
 			var e explanation
-			if err := c.GetJSON(cmd.Context(), "", "/explain?"+url.Values{"framework": a}.Encode(), &e); err != nil {
+			if err := c.GetJSON(cmd.Context(), "", "/explain?"+url.Values{"framework": a}.Encode(), &e); client.IsStatus(err, http.StatusNotFound) {
+				return fmt.Errorf("framework %q: there is no such framework (see `mezzo frameworks`)", a[0])
+			} else if err != nil {
 				return err
 			}
 			r := rows{header: []string{"reason", "role", "agents", "until", "text"}, empty: "Nothing stands in the way.", value: e}

@@ -39,7 +39,7 @@ func newPluginList(o *options) *cobra.Command {
 			return o.print(cmd.OutOrStdout(), pluginRows(list))
 		},
 	}
-	cmd.Flags().StringVar(&agent, "agent", "", "agent to ask (HOST:PORT) rather than the master")
+	cmd.Flags().StringVar(&agent, "agent", "", "agent to ask, HOST:PORT or a URL, rather than the master")
 	return cmd
 }
 
@@ -155,6 +155,6 @@ on, and the error says why. No task is lost and no offer made twice. What the ne
 			return err
 		},
 	}
-	cmd.Flags().StringVar(&agent, "agent", "", "agent to ask (HOST:PORT) rather than the master")
+	cmd.Flags().StringVar(&agent, "agent", "", "agent to ask, HOST:PORT or a URL, rather than the master")
 	return cmd
 }

@@ -43,7 +43,7 @@ func newRoot() *cobra.Command {
 	root.SetVersionTemplate("mezzo {{.Version}} (API of Mesos " + version.Mesos + ")\n")
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	f := root.PersistentFlags()
-	f.StringSliceVar(&o.masters, "master", mastersFromEnv(), "masters to ask, HOST:PORT, any of which leads to the leader (env MEZZO_MASTER)")
+	f.StringSliceVar(&o.masters, "master", mastersFromEnv(), "masters to ask, HOST:PORT or a URL, any of which leads to the leader (env MEZZO_MASTER)")
 	f.StringVar(&o.principal, "principal", os.Getenv("MEZZO_PRINCIPAL"), "who you are, where the cluster asks (env MEZZO_PRINCIPAL)")
 	f.StringVar(&o.secretFile, "secret-file", os.Getenv("MEZZO_SECRET_FILE"), "file that holds the principal's secret (env MEZZO_SECRET_FILE)")
 	f.StringVar(&o.caFile, "ca-file", os.Getenv("MEZZO_CA_FILE"), "speak HTTPS and trust the certificates signed by those in this PEM file (env MEZZO_CA_FILE)")
@@ -112,7 +112,11 @@ func (o *options) client() (*client.Client, error) {
 		}
 		c.TLS = &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}
 	}
-	return client.New(c)
+	made, err := client.New(c)
+	if err != nil {
+		return nil, usageError{err} // an address of --master
+	}
+	return made, nil
 }
 
 // args wraps a check of the arguments' number so that its error counts as one of usage.

@@ -17,13 +17,14 @@ import (
 
 	"github.com/mezzo-cluster/mezzo/host/client"
 	mesos "github.com/mezzo-cluster/mezzo/sdk/mesos/v1"
+	"github.com/mezzo-cluster/mezzo/sdk/resource"
 )
 
 const runHelp = `Runs one command as a task, prints what it writes, and exits as it does. One argument is a shell's command line;
 several are a program and its arguments. Ctrl-C kills the task and waits for its end.
 
 Exit codes: the command's own; 128 and the signal's number if a signal ended it; 130 after Ctrl-C; 125 if the task did
-not run, or ended for another reason (out of memory, say), which is printed.`
+not run (no master answers, say), or ended for another reason (out of memory, say), which is printed.`
 
 // Exit codes of `mezzo run` beside the task's own.
 const (
@@ -117,6 +118,9 @@ func (f *runFlags) task(command []string) (*mesos.TaskInfo, error) {
 		if r.amount < 0 {
 			return nil, fmt.Errorf("--%s cannot be negative", r.name)
 		}
+		if _, err := resource.ParseScalar(r.amount); err != nil {
+			return nil, fmt.Errorf("--%s: %w", r.name, err)
+		}
 		if r.amount > 0 {
 			t.Resources = append(t.Resources, &mesos.Resource{
 				Name: &r.name, Type: mesos.Value_SCALAR.Enum(), Scalar: &mesos.Value_Scalar{Value: &r.amount},
@@ -169,11 +173,18 @@ func (r *taskRun) run(ctx context.Context, framework *mesos.FrameworkInfo, task 
 	close(r.done)
 	r.copying.Wait()
 	switch {
-	case errors.Is(err, client.ErrKilled) || errors.Is(err, context.Canceled):
+	case errors.Is(err, client.ErrKilled):
 		r.say("interrupted; the task was killed")
 		return exitError(exitInterrupted)
+	case errors.Is(err, context.Canceled):
+		r.say("interrupted before the task was launched")
+		return exitError(exitInterrupted)
+	case err != nil && r.started:
+		fmt.Fprintf(r.err, "mezzo: the task was lost sight of and may run on; look for it with `mezzo ps`: %v\n", err)
+		return exitError(exitNotRun)
 	case err != nil:
-		return err
+		fmt.Fprintf(r.err, "mezzo: %v\n", err)
+		return exitError(exitNotRun)
 	}
 	return r.exit(status)
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/mezzo-cluster/mezzo/host/containerizer"
+	"github.com/mezzo-cluster/mezzo/sdk"
 	"github.com/mezzo-cluster/mezzo/sdk/isolator"
 )
 
@@ -163,12 +164,18 @@ func (l *Launcher) run(c *container) {
 	l.follow(c)
 }
 
-// fail ends a container whose command was never let go.
+// fail ends a container whose command was never let go. That is told at once when an isolator is away, whose clean-up
+// is owed until it is back: nothing runs, and nothing ever will.
 func (l *Launcher) fail(c *container, err error) {
 	c.end()
 	c.tellNoMore()
+	patience := isolatorPatience
+	if sdk.CodeOf(err) == sdk.Unavailable {
+		patience = 0
+	}
+	cleaned := l.cleanUpBeside(c, patience)
 	l.emit(containerizer.Failed{ID: c.id, Reason: reasonOf(err), Message: err.Error()})
-	l.finish(c, l.cleanUp(c))
+	l.finish(c, <-cleaned)
 }
 
 // tellNoMore ends the container's limitations.
@@ -200,23 +207,29 @@ func (l *Launcher) ended(c *container) {
 	c.end()
 	// Isolators are cleaned up first, which makes them tell of limits that were reached: what ended a container
 	// is known before its end is told. An isolator that is away does not keep the end back for long.
+	cleaned := l.cleanUpBeside(c, isolatorPatience)
+	c.tellNoMore()
+	l.emit(exited)
+	l.finish(c, <-cleaned)
+}
+
+// cleanUpBeside has every isolator clean up, and waits for that, but not for long. What came of it is told once.
+func (l *Launcher) cleanUpBeside(c *container, patience time.Duration) <-chan error {
 	cleaned := make(chan error, 1)
 	l.group.Go(func() {
 		err := l.cleanUp(c)
 		c.watchers.Wait()
 		cleaned <- err
 	})
-	patience := time.NewTimer(isolatorPatience)
-	defer patience.Stop()
+	late := time.NewTimer(patience)
+	defer late.Stop()
 	select {
 	case err := <-cleaned:
 		cleaned <- err
-	case <-patience.C:
+	case <-late.C:
 		c.wait("isolators, to clean up")
 	}
-	c.tellNoMore()
-	l.emit(exited)
-	l.finish(c, <-cleaned)
+	return cleaned
 }
 
 // isolatorPatience is how long the end of a container waits for its isolators to clean up.

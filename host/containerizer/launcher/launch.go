@@ -91,10 +91,9 @@ func cause(c *container, err error) error {
 
 // fetch brings the URIs into the sandbox; how it goes is in the sandbox's stderr.
 func (l *Launcher) fetch(c *container, box *sandboxFiles, who *fetcher.Owner) error {
-	if len(c.spec.URIs) == 0 {
-		return nil
+	if len(c.spec.URIs) > 0 {
+		c.wait("URIs, to be fetched")
 	}
-	c.wait("URIs, to be fetched")
 	err := l.config.Fetcher.Fetch(c.ctx, fetcher.Request{
 		URIs: c.spec.URIs, Sandbox: c.spec.Sandbox, Owner: who, Log: box.stderr,
 	})

@@ -170,7 +170,8 @@ func (l *Launcher) Update(ctx context.Context, id string, r resource.Resources, 
 }
 
 // Usage asks every isolator about all containers at once and merges what they say. Figures of an isolator that
-// cannot answer are missing, and its error is returned beside the others' figures.
+// cannot answer are missing, and its error is returned beside the others' figures. Of containers whose processors no
+// isolator measures, there is what the system tells of their processes.
 func (l *Launcher) Usage(ctx context.Context, ids []string) (map[string]containerizer.Usage, error) {
 	usage := make(map[string]containerizer.Usage, len(ids))
 	var known []*container
@@ -196,7 +197,7 @@ func (l *Launcher) Usage(ctx context.Context, ids []string) (map[string]containe
 			}
 		}
 	}
-	return usage, errs
+	return usage, errors.Join(errs, addProcessUsage(usage, known))
 }
 
 // Status tells what is known of the containers.

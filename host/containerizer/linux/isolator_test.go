@@ -257,6 +257,25 @@ func TestIsolatorAway(t *testing.T) {
 	}
 	want[containerizer.Cleaned](r, "away")
 
+	// Its end does not wait for the clean-up, which is owed until the isolator is back.
+	absent := slices.Repeat([]error{sdk.Errorf(sdk.Unavailable, "not there")}, 1000)
+	b.failing("Prepare", absent...)
+	b.failing("Cleanup", absent...)
+	began := time.Now()
+	r.c.Launch(context.Background(), r.shell("owed", "true"))
+	want[containerizer.Failed](r, "owed")
+	if d := time.Since(began); d > 2500*time.Millisecond {
+		t.Errorf("the failure was told after %v, the timeout is 500ms", d)
+	}
+	r.c.Destroy(context.Background(), "owed") // the agent has taken note
+	if !checkpointed(r, "owed") {
+		t.Error("nobody would know of the clean-up that is owed")
+	}
+	b.failing("Prepare", absent...)
+	b.failing("Cleanup")
+	want[containerizer.Cleaned](r, "owed")
+	until(t, "it is forgotten", func() bool { return !checkpointed(r, "owed") })
+
 	// Destroy ends the wait.
 	r.c.Launch(context.Background(), r.shell("waiting", "true"))
 	until(t, "the launch waits", func() bool {
@@ -268,6 +287,10 @@ func TestIsolatorAway(t *testing.T) {
 		t.Errorf("%+v", failed)
 	}
 	want[containerizer.Cleaned](r, "waiting")
+}
+
+func checkpointed(r *rig, id string) bool {
+	return slices.ContainsFunc(r.store.checkpoints(), func(c containerizer.Checkpoint) bool { return c.ID == id })
 }
 
 func TestContradictions(t *testing.T) {

@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -244,6 +245,12 @@ func gone(pid int) bool {
 	return strings.HasPrefix(rest, "Z") || strings.HasPrefix(rest, "X")
 }
 
+// lastThread tells whether a process has at most one thread left: it has ended only when all others have.
+func lastThread(pid int) bool {
+	threads, _ := os.ReadDir("/proc/" + strconv.Itoa(pid) + "/task")
+	return len(threads) <= 1
+}
+
 func TestSaysThatNothingIsIsolated(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
@@ -321,7 +328,7 @@ func TestInitKilledUnwatched(t *testing.T) {
 		t.Fatal(err)
 	}
 	until(t, "the end of its command", func() bool { return gone(pids[0]) })
-	until(t, "its own end", func() bool { return gone(started.Pid) })
+	until(t, "its own end", func() bool { return gone(started.Pid) && lastThread(started.Pid) })
 	r.start()
 	if len(r.recovered) != 1 || r.recovered[0] != (containerizer.Recovered{ID: "orphaned", State: containerizer.Ended}) {
 		t.Errorf("%+v", r.recovered)
@@ -363,4 +370,38 @@ func TestOtherUser(t *testing.T) {
 	want[containerizer.Started](r)
 	want[containerizer.Exited](r)
 	want[containerizer.Cleaned](r)
+}
+
+// TestUsage measures a task, its children that run and those that have ended.
+func TestUsage(t *testing.T) {
+	t.Parallel()
+	if runtime.GOOS != "linux" {
+		t.Skip("other systems have no /proc")
+	}
+	r := newRig(t)
+	r.launch("busy", `i=0; while [ $i -lt 300000 ]; do i=$((i+1)); done
+		(i=0; while [ $i -lt 300000 ]; do i=$((i+1)); done)
+		setsid sleep 1000 & sleep 1000 & echo done >pids; wait`)
+	r.launch("idle", "echo $$ >pids; sleep 1000")
+	r.pids("idle", 1)
+	until(t, "two children", func() bool {
+		u := usageOf(t, r, "busy")
+		return u.Processes != nil && *u.Processes == 4 // with mezzo-init
+	})
+	busy, idle := usageOf(t, r, "busy"), usageOf(t, r, "idle")
+	if *busy.CPUsUserTimeSecs+*busy.CPUsSystemTimeSecs < 0.1 || *idle.CPUsUserTimeSecs+*idle.CPUsSystemTimeSecs > 0.1 {
+		t.Errorf("busy has used %v s, idle %v s", *busy.CPUsUserTimeSecs, *idle.CPUsUserTimeSecs)
+	}
+	if *idle.Threads < *idle.Processes || *idle.MemRSSBytes < 1<<20 || *idle.MemRSSBytes > 1<<28 || idle.Timestamp.IsZero() {
+		t.Errorf("idle has %d processes, %d threads and %d bytes, at %v", *idle.Processes, *idle.Threads, *idle.MemRSSBytes, idle.Timestamp)
+	}
+}
+
+func usageOf(t *testing.T, r *rig, id string) containerizer.Usage {
+	t.Helper()
+	usage, err := r.c.Usage(t.Context(), []string{id})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return usage[id]
 }

@@ -1483,6 +1483,8 @@ type UpdateFramework struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// An encoded mesos.v1.FrameworkInfo, with its id.
 	FrameworkInfo []byte `protobuf:"bytes,1,opt,name=framework_info,json=frameworkInfo,proto3" json:"framework_info,omitempty"`
+	// The framework has just subscribed, on a new stream: what it has not acknowledged is sent again at once.
+	Subscribed    bool `protobuf:"varint,2,opt,name=subscribed,proto3" json:"subscribed,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1522,6 +1524,13 @@ func (x *UpdateFramework) GetFrameworkInfo() []byte {
 		return x.FrameworkInfo
 	}
 	return nil
+}
+
+func (x *UpdateFramework) GetSubscribed() bool {
+	if x != nil {
+		return x.Subscribed
+	}
+	return false
 }
 
 // FrameworkMessage is opaque data between a scheduler and an executor, best effort.
@@ -1803,9 +1812,12 @@ const file_mezzo_link_v1_message_proto_rawDesc = "" +
 	"\vexecutor_id\x18\x02 \x01(\tR\n" +
 	"executorId\"6\n" +
 	"\x11ShutdownFramework\x12!\n" +
-	"\fframework_id\x18\x01 \x01(\tR\vframeworkId\"8\n" +
+	"\fframework_id\x18\x01 \x01(\tR\vframeworkId\"X\n" +
 	"\x0fUpdateFramework\x12%\n" +
-	"\x0eframework_info\x18\x01 \x01(\fR\rframeworkInfo\"j\n" +
+	"\x0eframework_info\x18\x01 \x01(\fR\rframeworkInfo\x12\x1e\n" +
+	"\n" +
+	"subscribed\x18\x02 \x01(\bR\n" +
+	"subscribed\"j\n" +
 	"\x10FrameworkMessage\x12!\n" +
 	"\fframework_id\x18\x01 \x01(\tR\vframeworkId\x12\x1f\n" +
 	"\vexecutor_id\x18\x02 \x01(\tR\n" +

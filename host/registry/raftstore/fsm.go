@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"sync"
+	"sync/atomic"
 
 	"github.com/hashicorp/raft"
 
@@ -17,6 +18,8 @@ type fsm struct {
 	state *registry.State
 	// broken is the first error after which the state can no longer be trusted.
 	broken error
+	// version grows with every change.
+	version atomic.Uint64
 }
 
 func newFSM() *fsm { return &fsm{state: registry.NewState()} }
@@ -31,6 +34,7 @@ func (f *fsm) Apply(l *raft.Log) any {
 		f.broken = fmt.Errorf("registry entry %d: %w", l.Index, err)
 		return f.broken
 	}
+	f.version.Add(1)
 	return f.state.Apply(op)
 }
 
@@ -54,6 +58,7 @@ func (f *fsm) Restore(r io.ReadCloser) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.state = s
+	f.version.Add(1)
 	return nil
 }
 

@@ -66,6 +66,8 @@ type Store struct {
 	stop    context.CancelFunc
 	closed  chan struct{} // closed when Raft has stopped
 	done    sync.WaitGroup
+
+	measures measures
 }
 
 // Open starts the member. A folder without a log begins a cluster of one. It returns an error that names the
@@ -165,8 +167,13 @@ func (s *Store) Commit(op registry.Op, done func(error)) {
 		go done(err)
 		return
 	}
+	measured := s.measures.begin()
 	future := s.raft.Apply(data, 0)
-	go func() { done(s.outcome(future)) }()
+	go func() {
+		err := s.outcome(future)
+		measured()
+		done(err)
+	}()
 }
 
 // await waits for a future. Raft does not answer what was still queued when it stopped.
@@ -217,6 +224,7 @@ func (s *Store) watch(ctx context.Context) {
 }
 
 func (s *Store) begin() (Leadership, error) {
+	began := time.Now()
 	if err := s.await(s.raft.Barrier(barrierTimeout)); err != nil {
 		return Leadership{}, fmt.Errorf("catch up with the registry's log: %w", err)
 	}
@@ -224,10 +232,14 @@ func (s *Store) begin() (Leadership, error) {
 	if err != nil {
 		return Leadership{}, err
 	}
-	if err := s.outcome(s.raft.Apply(data, 0)); err != nil {
+	measured := s.measures.begin()
+	err = s.outcome(s.raft.Apply(data, 0))
+	measured()
+	if err != nil {
 		return Leadership{}, fmt.Errorf("record this master's addresses: %w", err)
 	}
 	state, err := s.fsm.copy()
+	s.measures.fetch.add(time.Since(began))
 	return Leadership{Epoch: s.raft.CurrentTerm(), State: state}, err
 }
 

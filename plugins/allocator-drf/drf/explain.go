@@ -121,7 +121,7 @@ func (a *Allocator) words(code allocator.ReasonCode, c *client, t *tally) string
 	case allocator.ReasonNothingFree:
 		return "everything is in use or offered"
 	case allocator.ReasonReserved:
-		return fmt.Sprintf("what is free is reserved for roles other than %s and those above it", c.role)
+		return fmt.Sprintf("what is free, or nearly all of it, is reserved for roles other than %s and those above it", c.role)
 	case allocator.ReasonTooSmall:
 		return "what is free is less than the least worth an offer (" + minimumText(a, c) + ")"
 	case allocator.ReasonFiltered:

@@ -43,8 +43,11 @@ func (a *Allocator) fit(now time.Time, c *client, ag *agent) verdict {
 	v := verdict{resources: cut, capped: reason != ""}
 	if !enough(a.minimum(c), cut) || cut.IsEmpty() {
 		v.resources, v.reason = resource.Resources{}, allocator.ReasonTooSmall
-		if v.capped {
+		switch {
+		case v.capped:
 			v.reason = reason
+		case forRole.Len() < free.Len() && enough(a.minimum(c), free):
+			v.reason = allocator.ReasonReserved // what is not reserved, ports say, is too little by itself
 		}
 		return v
 	}

@@ -52,6 +52,8 @@ func TestWhatIsOffered(t *testing.T) {
 			name: "reserved for it and above", total: "cpus(a):1;cpus(a/b):2;mem(a/c):64;mem(c):64",
 			want: "cpus(reservations: [(STATIC,a)]):1; cpus(reservations: [(STATIC,a/b)]):2",
 		},
+		{name: "reserved for others, but for what is worth nothing", total: "cpus(a/b/c):1;mem(c):64;ports:[1-9]", reason: allocator.ReasonReserved},
+		{name: "too little, reserved for others too", total: "cpus(c):0.001;ports:[1-9]", reason: allocator.ReasonTooSmall},
 		{name: "reserved for others", total: "cpus(a/b/c):1;mem(c):64", reason: allocator.ReasonReserved},
 		{name: "too small", total: "cpus:0.001;mem:31;disk:1000", reason: allocator.ReasonTooSmall},
 		{name: "cpus alone", total: "cpus:0.01;disk:1", want: "cpus:0.01; disk:1"},

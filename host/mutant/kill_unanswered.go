@@ -1,0 +1,5 @@
+//go:build mutant_kill_unanswered
+
+package mutant
+
+const planted = "kill_unanswered"
