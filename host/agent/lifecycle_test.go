@@ -2,6 +2,7 @@ package agent
 
 import (
 	"errors"
+	"maps"
 	"strings"
 	"testing"
 	"time"
@@ -316,6 +317,9 @@ func TestSpec(t *testing.T) {
 			{Name: proto.String("A"), Value: proto.String("1")},
 		}}
 		ti.Command.Uris = []*mesos.CommandInfo_URI{{Value: proto.String("http://x/y.tgz")}}
+		ti.Labels = &mesos.Labels{Labels: []*mesos.Label{
+			{Key: proto.String("tier"), Value: proto.String("old")}, {Key: proto.String("bare")}, {Key: proto.String("tier"), Value: proto.String("web")},
+		}}
 		ti.Container = &mesos.ContainerInfo{Type: mesos.ContainerInfo_MESOS.Enum(), RlimitInfo: &mesos.RLimitInfo{
 			Rlimits: []*mesos.RLimitInfo_RLimit{{Type: mesos.RLimitInfo_RLimit_RLMT_NOFILE.Enum(), Soft: proto.Uint64(1), Hard: proto.Uint64(2)}},
 		}}
@@ -330,6 +334,9 @@ func TestSpec(t *testing.T) {
 	}
 	if !s.URIs[0].Extract || s.Rlimits[0].Type != "RLIMIT_NOFILE" || s.Rlimits[0].Hard != 2 {
 		t.Errorf("uris %+v, rlimits %+v", s.URIs, s.Rlimits)
+	}
+	if want := map[string]string{"tier": "web", "bare": ""}; !maps.Equal(s.Labels, want) {
+		t.Errorf("labels %v, want %v", s.Labels, want)
 	}
 }
 

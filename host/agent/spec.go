@@ -27,6 +27,7 @@ func (a *Agent) spec(t *task, ti *mesos.TaskInfo) containerizer.Spec {
 		Resources:     t.facts.resources,
 		Limits:        limits(ti),
 		Rlimits:       rlimits(ti.GetContainer().GetRlimitInfo()),
+		Labels:        labels(ti.GetLabels()),
 	}
 	if a.cfg.SwitchUser {
 		s.User = ti.GetCommand().GetUser()
@@ -78,6 +79,14 @@ func rlimits(info *mesos.RLimitInfo) []containerizer.Rlimit {
 			l.Soft, l.Hard = r.GetSoft(), r.GetHard()
 		}
 		out = append(out, l)
+	}
+	return out
+}
+
+func labels(ls *mesos.Labels) map[string]string {
+	out := make(map[string]string, len(ls.GetLabels()))
+	for _, l := range ls.GetLabels() {
+		out[l.GetKey()] = l.GetValue()
 	}
 	return out
 }

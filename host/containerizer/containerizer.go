@@ -148,6 +148,8 @@ type Spec struct {
 	Limits map[string]resource.Limit
 	// Rlimits that the command runs under; what is not named is as the agent has it.
 	Rlimits []Rlimit
+	// Labels are the task's, for isolators; of several with one key, the last.
+	Labels map[string]string
 }
 
 // Command is what a container runs. With Shell, Value goes to `/bin/sh -c`; without, it is the program, looked

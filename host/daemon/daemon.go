@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -53,7 +54,11 @@ func startPlugins(ctx context.Context, o Options, p pluginSettings) (*pluginhost
 	if p.recovering {
 		mode = pluginhost.Degraded
 	}
-	if err := h.Start(ctx, specs, mode); err != nil {
+	err = h.Start(ctx, specs, mode)
+	if errors.Is(err, pluginhost.ErrInUse) {
+		return nil, fmt.Errorf("%s is in use: %w", p.dataDir, err)
+	}
+	if err != nil {
 		return nil, err
 	}
 	return h, nil

@@ -13,6 +13,9 @@ import (
 // ErrDown is what calls fail with while a plugin has no process that answers. Its code is sdk.Unavailable.
 var ErrDown = errors.New("the plugin is down")
 
+// ErrInUse is what Start fails with while another host has the same runtime folder.
+var ErrInUse = errors.New("another mezzo runs with the same configuration")
+
 // ErrNoPlugin is what asking for a plugin fails with that is not configured.
 var ErrNoPlugin = errors.New("there is no such plugin")
 

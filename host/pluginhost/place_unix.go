@@ -29,7 +29,7 @@ func claimDir(dir string) (release func(), err error) {
 		if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
 			f.Close()
 			if errors.Is(err, unix.EWOULDBLOCK) {
-				return nil, fmt.Errorf("%s is in use: another mezzo runs with the same configuration", dir)
+				return nil, fmt.Errorf("%s: %w", dir, ErrInUse)
 			}
 			return nil, fmt.Errorf("lock %s: %w", dir, err)
 		}

@@ -25,7 +25,7 @@ func claimDir(dir string) (release func(), err error) {
 	h, err := windows.CreateFile(name, windows.GENERIC_WRITE|windows.DELETE, nobodyElse, nil, windows.OPEN_ALWAYS,
 		windows.FILE_ATTRIBUTE_NORMAL|windows.FILE_FLAG_DELETE_ON_CLOSE, 0)
 	if errors.Is(err, windows.ERROR_SHARING_VIOLATION) {
-		return nil, fmt.Errorf("%s is in use: another mezzo runs with the same configuration", dir)
+		return nil, fmt.Errorf("%s: %w", dir, ErrInUse)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("lock %s: %w", dir, err)

@@ -26,7 +26,8 @@ type Spec struct {
 	Path         string   // the program, looked up in the PATH of Env where it has no slash
 	Args         []string // the command's whole argument vector
 	Env          []string // name=value
-	Labels       map[string]string
+	// Labels are the task's; of several with one key, the last.
+	Labels map[string]string
 }
 
 // Plan is what an isolator demands of a container's start, in the vocabulary of the OCI runtime

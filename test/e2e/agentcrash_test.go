@@ -83,6 +83,30 @@ func TestAgentKilled(t *testing.T) {
 	allSame(t, stay[len(stay)/2:])
 }
 
+// An isolator that has containers in hand cannot be taken out of the configuration: the agent names it and them, and
+// leaves them alone.
+func TestIsolatorTakenOut(t *testing.T) {
+	t.Parallel()
+	c := startCluster(t, site{})
+	a, f := c.agents[0], subscribe(t, c)
+	f.run(sleeper("one"), sleeper("two"))
+	want := []string{`isolator "cgroups"`, "not in the configuration"}
+	var stay []leak.Process
+	for _, id := range []string{"one", "two"} {
+		s := f.await(id, mesos.TaskState_TASK_RUNNING)
+		stay = append(stay, processesOf(t, s)...)
+		want = append(want, s.GetContainerStatus().GetContainerId().GetValue())
+	}
+	a.kill()
+	mustSay(t, command(t, "mezzo", "agent", replaced(t, a.config, c.plugin("isolator", "cgroups", c.site.isolator), "")), 1, want...)
+	allSame(t, stay)
+	c.restart(a)
+	for _, id := range []string{"one", "two"} {
+		f.kill(id, -1)
+		f.end(id, "STARTING RUNNING KILLED")
+	}
+}
+
 // agentIDs are the ids of the registered agents, in order.
 func (c *cluster) agentIDs() []string {
 	c.t.Helper()

@@ -111,6 +111,7 @@ func isolatorSpec(c *container, as isolator.Container) isolator.Spec {
 		Sandbox:     s.Sandbox,
 		Resources:   s.Resources,
 		Limits:      s.Limits,
+		Labels:      s.Labels,
 	}
 	spec.Path, spec.Args = commandLine(s.Command)
 	for _, v := range s.Command.Environment {

@@ -6,8 +6,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"slices"
+	"strings"
 	"syscall"
 	"time"
 
@@ -17,9 +19,19 @@ import (
 // Recover finds the checkpointed containers as they were left, and destroys those of this instance that have no
 // checkpoint; see containerizer.Containerizer.
 func (l *Launcher) Recover(ctx context.Context, checkpoints []containerizer.Checkpoint) ([]containerizer.Recovered, error) {
+	records := make([]record, len(checkpoints))
+	for i, point := range checkpoints {
+		var err error
+		if records[i], err = parseRecord(point.Record); err != nil {
+			return nil, fmt.Errorf("read the checkpoint of container %q: %w", point.ID, err)
+		}
+	}
+	if err := l.checkConfigured(checkpoints, records); err != nil {
+		return nil, err
+	}
 	found := make([]*container, 0, len(checkpoints))
-	for _, point := range checkpoints {
-		c, err := l.restore(point)
+	for i, point := range checkpoints {
+		c, err := l.restore(point.ID, records[i])
 		if err != nil {
 			return nil, fmt.Errorf("recover container %q: %w", point.ID, err)
 		}
@@ -47,18 +59,27 @@ func (l *Launcher) Recover(ctx context.Context, checkpoints []containerizer.Chec
 	return recovered, nil
 }
 
-// restore makes a container of its checkpoint, with its process if that lives.
-func (l *Launcher) restore(point containerizer.Checkpoint) (*container, error) {
-	r, err := parseRecord(point.Record)
-	if err != nil {
-		return nil, fmt.Errorf("read its checkpoint: %w", err)
-	}
-	for name := range r.Handles {
-		if !slices.ContainsFunc(l.isolators, func(i *isolatorState) bool { return i.Name == name }) {
-			return nil, fmt.Errorf("isolator %q has it in hand but is not configured", name)
+// checkConfigured says which isolators were taken out of the configuration though they have containers in hand.
+func (l *Launcher) checkConfigured(checkpoints []containerizer.Checkpoint, records []record) error {
+	missing := map[string][]string{} // containers by isolator
+	for i, r := range records {
+		for name := range r.Handles {
+			if !slices.ContainsFunc(l.isolators, func(i *isolatorState) bool { return i.Name == name }) {
+				missing[name] = append(missing[name], checkpoints[i].ID)
+			}
 		}
 	}
-	c := l.newContainer(point.ID)
+	var errs []error
+	for _, name := range slices.Sorted(maps.Keys(missing)) {
+		errs = append(errs, fmt.Errorf("isolator %q is not in the configuration and has containers in hand: %s; configure it until they have ended",
+			name, strings.Join(slices.Sorted(slices.Values(missing[name])), ", ")))
+	}
+	return errors.Join(errs...)
+}
+
+// restore makes a container of its checkpoint, with its process if that lives.
+func (l *Launcher) restore(id string, r record) (_ *container, err error) {
+	c := l.newContainer(id)
 	c.record = r
 	if c.runtime, err = l.runtimeOf(r); err != nil {
 		return nil, err

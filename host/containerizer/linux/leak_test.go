@@ -47,10 +47,10 @@ func TestNothingLeaks(t *testing.T) { //nolint:paralleltest // it counts descrip
 		round(n + 1)
 	}
 	until(t, "descriptors, mounts and threads as before: "+before, func() bool { return counts(t) == before })
-	left, err := os.ReadDir(filepath.Join(r.config.RuntimeDir, r.config.Instance))
-	if err != nil || len(left) > 0 || len(r.cgroupsLeft()) > 0 {
-		t.Error("left:", left, r.cgroupsLeft(), err)
-	}
+	until(t, "no file or cgroup is left", func() bool {
+		left, err := os.ReadDir(filepath.Join(r.config.RuntimeDir, r.config.Instance))
+		return err == nil && len(left) == 0 && len(r.cgroupsLeft()) == 0
+	})
 }
 
 // counts are this process's descriptors and children, and the mounts.

@@ -72,8 +72,8 @@ func TestNamespaces(t *testing.T) {
 	if host, err := os.Readlink("/proc/self/ns/net"); err != nil || host != lines[4] {
 		t.Errorf("the container has not the host's network namespace: %s %v", lines[4], err)
 	}
-	if lines[5] != "4" { // mezzo-init, sh, ls, grep
-		t.Errorf("the container sees %s processes, want 4", lines[5])
+	if lines[5] != "4" && lines[5] != "3" { // mezzo-init, sh, ls, and grep if that is there in time
+		t.Errorf("the container sees %s processes, want 3 or 4", lines[5])
 	}
 }
 

@@ -258,7 +258,8 @@ type Spec struct {
 	// The command's whole argument vector, as far as it is known.
 	Args []string `protobuf:"bytes,12,rep,name=args,proto3" json:"args,omitempty"`
 	// name=value
-	Env    []string          `protobuf:"bytes,13,rep,name=env,proto3" json:"env,omitempty"`
+	Env []string `protobuf:"bytes,13,rep,name=env,proto3" json:"env,omitempty"`
+	// The labels of the task; of several with one key, the last.
 	Labels map[string]string `protobuf:"bytes,14,rep,name=labels,proto3" json:"labels,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	// The program, looked up in the PATH of env where it has no slash.
 	Path          string `protobuf:"bytes,15,opt,name=path,proto3" json:"path,omitempty"`
