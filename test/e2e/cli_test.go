@@ -4,6 +4,7 @@ package e2e
 
 import (
 	"bufio"
+	"fmt"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -11,6 +12,7 @@ import (
 	"testing"
 
 	mesos "github.com/mezzo-cluster/mezzo/sdk/mesos/v1"
+	"github.com/mezzo-cluster/mezzo/test/leak"
 )
 
 func TestRun(t *testing.T) {
@@ -80,10 +82,13 @@ func TestRunInterrupted(t *testing.T) {
 	if err != nil || line != "begun\n" {
 		t.Errorf("its first line: %q %v", line, err)
 	}
-	sleeps := descendants(t, c.agents[0].pid(), "sleep 100000")
-	if len(sleeps) != 1 {
-		t.Fatalf("the task's processes: %v", sleeps)
-	}
+	var sleeps []leak.Process
+	eventually(t, "the task sleeps", func() error {
+		if sleeps = descendants(t, c.agents[0].pid(), "sleep 100000"); len(sleeps) != 1 {
+			return errNotYet(fmt.Sprint(sleeps))
+		}
+		return nil
+	})
 	if err := cmd.Process.Signal(syscall.SIGINT); err != nil {
 		t.Fatal(err)
 	}

@@ -276,7 +276,7 @@ func TestHostIsKilled(t *testing.T) {
 				family = append(family, watch(t, grandchild(t, l)))
 			}
 			other := pluginhost.New(options(dir, l))
-			if err := other.Start(t.Context(), nil, pluginhost.Strict); err == nil || !strings.Contains(err.Error(), "is in use") {
+			if err := other.Start(t.Context(), nil, pluginhost.Strict); err == nil || !strings.Contains(err.Error(), "another mezzo") {
 				t.Errorf("a second host in the same folder: %v", err)
 			}
 			for _, w := range family {
