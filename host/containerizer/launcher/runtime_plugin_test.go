@@ -63,6 +63,27 @@ func (f *fake) noted(call string) bool {
 	return slices.Contains(f.calls, call)
 }
 
+// called is what was called so far.
+func (f *fake) called() []string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return slices.Clone(f.calls)
+}
+
+// launched is what the last Launch was called with.
+func (f *fake) launched() (isolator.Spec, isolator.Plan) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.spec, f.got
+}
+
+// saying has Launch answer a process.
+func (f *fake) saying(pid int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.pid = pid
+}
+
 // end is where a container's end is told.
 func (f *fake) end(id string) chan isolator.ExitStatus {
 	f.mu.Lock()
@@ -294,11 +315,11 @@ func TestPluginOrder(t *testing.T) {
 		{first, "first.Recover |first.Prepare c1|first.Isolate c1 0|first.Cleanup c1"},
 		{last, "last.Recover |last.Prepare c1|last.Launch c1|last.Isolate c1 0|last.Start c1|last.Wait c1|last.Cleanup c1"},
 	} {
-		if got := strings.Join(want.of.calls, "|"); got != want.calls {
+		if got := strings.Join(want.of.called(), "|"); got != want.calls {
 			t.Errorf("got %s, want %s", got, want.calls)
 		}
 	}
-	s, p := last.spec, last.got
+	s, p := last.launched()
 	if s.Path != "/bin/sh" || !slices.Equal(s.Args, []string{"sh", "-c", "exit 0"}) || !slices.Contains(s.Env, "A=b") || !slices.Contains(s.Env, "OWN=1") || string(s.Container.Handle.Data) != "mine" {
 		t.Errorf("the spec is %+v", s)
 	}
@@ -346,14 +367,14 @@ func TestPluginFails(t *testing.T) {
 func TestPluginWrongPid(t *testing.T) {
 	t.Parallel()
 	f := newFake("one")
-	f.pid = 1 << 22
+	f.saying(1 << 22)
 	r := newRig(t, f)
 	r.launch("c1")
 	if e := next[containerizer.Failed](r); !strings.Contains(e.Message, "is not there or is another container's") || f.bug() == "" {
 		t.Errorf("%+v", e)
 	}
 	next[containerizer.Cleaned](r)
-	f.pid = sleeper(t).Process.Pid
+	f.saying(sleeper(t).Process.Pid)
 	r.launch("c2")
 	next[containerizer.Started](r)
 	r.launch("c3")
@@ -376,7 +397,7 @@ func sleeper(t *testing.T) *exec.Cmd {
 func TestPluginEarlyWait(t *testing.T) {
 	t.Parallel()
 	f, process := newFake("one"), sleeper(t)
-	f.pid = process.Process.Pid
+	f.saying(process.Process.Pid)
 	r := newRig(t, f)
 	r.launch("c1")
 	next[containerizer.Started](r)
@@ -426,13 +447,14 @@ func TestPluginSignals(t *testing.T) {
 		t.Errorf("%+v", e)
 	}
 	next[containerizer.Cleaned](r)
-	if term, kill := slices.Index(f.calls, "one.Signal c1 15"), slices.Index(f.calls, "one.Signal c1 9"); term < 0 || kill < term {
-		t.Errorf("it got %v", f.calls)
+	calls := f.called()
+	if term, kill := slices.Index(calls, "one.Signal c1 15"), slices.Index(calls, "one.Signal c1 9"); term < 0 || kill < term {
+		t.Errorf("it got %v", calls)
 	}
 	f.answering("Signal", sdk.Errorf(sdk.FailedPrecondition, "I kill nobody"))
 	r.l.Destroy(t.Context(), "c2")
 	if e := next[containerizer.Exited](r); e.WaitStatus != 9 || !f.noted("one.Cleanup c2") {
-		t.Errorf("%+v, %v", e, f.calls)
+		t.Errorf("%+v, %v", e, f.called())
 	}
 	next[containerizer.Cleaned](r)
 }
@@ -449,9 +471,8 @@ func TestPluginRecovers(t *testing.T) {
 		t.Fatalf("%+v", r.recovered)
 	}
 	r.eventually("it is let go and waited for again", func() bool {
-		f.mu.Lock()
-		defer f.mu.Unlock()
-		return len(f.calls) > 4 && slices.Equal(f.calls[len(f.calls)-3:], []string{"one.Recover ", "one.Start c1", "one.Wait c1"})
+		calls := f.called()
+		return len(calls) > 4 && slices.Equal(calls[len(calls)-3:], []string{"one.Recover ", "one.Start c1", "one.Wait c1"})
 	})
 	f.end("c1") <- isolator.ExitStatus{Signal: 15, Known: true}
 	if e := next[containerizer.Exited](r); e.WaitStatus != 15 {
