@@ -154,13 +154,16 @@ func TestUsage(t *testing.T) {
 			t.Fatal(usage, err)
 		}
 		u = usage["busy"]
+		if *u.MemTotalBytes < *u.MemRSSBytes {
+			return false // the kernel counts the one at other moments than the other, and it grows
+		}
 		return *u.CPUsUserTimeSecs > 0.05 && *u.CPUsNrThrottled > 0 && *u.MemRSSBytes > 1_000_000 && *u.Processes == 1 && *u.Threads == 1 // the shell alone
 	})
 	if *u.MemLimitBytes != 64<<20 || *u.MemSoftLimitBytes != 64<<20 || *u.CPUsLimit != 0.1 || *u.CPUsSoftLimit != 0.5 {
 		t.Errorf("limits: %d %d %v %v", *u.MemLimitBytes, *u.MemSoftLimitBytes, *u.CPUsLimit, *u.CPUsSoftLimit)
 	}
-	if *u.MemTotalBytes < *u.MemRSSBytes || u.Timestamp.IsZero() {
-		t.Errorf("%d bytes of which %d are resident", *u.MemTotalBytes, *u.MemRSSBytes)
+	if u.Timestamp.IsZero() {
+		t.Error("the usage is of no time")
 	}
 	status, err := r.i.Status(t.Context(), []isolator.Container{busy.Container, {ID: "unknown", Instance: r.instance}})
 	if err != nil || len(status) != 1 || !slices.Equal(status["busy"].CgroupPaths, busy.plan.CgroupPaths) {
