@@ -25,9 +25,6 @@ import (
 	"github.com/mezzo-cluster/mezzo/sdk/proto/handshake/clientcert"
 )
 
-// maxMessage bounds what a plugin may send in one message, in bytes.
-const maxMessage = 16 << 20
-
 // link is a started process and the connection to it.
 type link struct {
 	process atomic.Pointer[process.Process] // nil until it is started
@@ -100,7 +97,7 @@ func socketDir(parent string) (string, error) {
 func (l *link) clientConfig(o Options, s Spec, binary *process.Binary, encrypted *tls.Config, certificate string) *goplugin.ClientConfig {
 	dial := []grpc.DialOption{
 		grpc.WithContextDialer(l.dial),
-		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxMessage), grpc.MaxCallSendMsgSize(maxMessage)),
+		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(handshake.MaxMessage), grpc.MaxCallSendMsgSize(handshake.MaxMessage)),
 		// Both ends are on one machine, so what matters is to wait for each other as little as possible.
 		grpc.WithInitialWindowSize(4 << 20),
 		grpc.WithInitialConnWindowSize(16 << 20),

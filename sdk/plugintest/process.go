@@ -23,9 +23,6 @@ import (
 	pluginv1 "github.com/mezzo-cluster/mezzo/sdk/proto/mezzo/plugin/v1"
 )
 
-// maxMessage is the largest message that a host takes, in bytes.
-const maxMessage = 16 << 20
-
 // plugin is a process of the plugin under test, and the plain connection to it.
 type plugin struct {
 	*pluginv1Client
@@ -78,7 +75,7 @@ func (b *bench) start() (_ *plugin, err error) {
 		return nil, fmt.Errorf("the plugin printed no handshake within %v", b.Timeout)
 	}
 	p.conn, err = grpc.NewClient("unix:"+address, grpc.WithTransportCredentials(insecure.NewCredentials()),
-		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxMessage)))
+		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(handshake.MaxMessage)))
 	if err != nil {
 		return nil, err
 	}

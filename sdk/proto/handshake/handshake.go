@@ -35,6 +35,6 @@ const (
 	MaxHandle = 64 << 10
 	// MaxUnanswered is the most allocations that a plugin leaves without an answer.
 	MaxUnanswered = 10_000
-	// MaxMessage is the largest message that a plugin takes.
-	MaxMessage = 64 << 20
+	// MaxMessage is the most bytes in a message, either way.
+	MaxMessage = 16 << 20
 )
