@@ -94,7 +94,8 @@ func (c *channel) begin(fresh bool) {
 	c.w.trace.begin(c.l.name+".allocator", "snapshot").num("generation", generation).num("seq", snapshot.Sequence).end()
 	c.down.send(func() {
 		c.known, c.delivered = generation, snapshot.Sequence
-		c.told(a.Snapshot(c.time(), snapshot))
+		a.Reset()
+		c.told(a.Update(c.time(), snapshot.Updates))
 	})
 	c.l.post(master.AllocatorReady{Generation: generation})
 }

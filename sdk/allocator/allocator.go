@@ -8,15 +8,19 @@ import (
 )
 
 // Allocator decides by following events. All calls are made one after the other, so an implementation
-// needs neither locks nor goroutines, and it gets the time with each call. What a call is given may be
+// needs neither locks nor goroutines, and it gets the time with the calls. What a call is given may be
 // kept but not changed.
 //
-// An error of Snapshot, Update or Answer means that the allocator no longer knows the cluster: it is given
-// a new Snapshot.
+// An error of Update or Answer means that the allocator no longer knows the cluster: it is told of all of it
+// again, beginning with Reset.
 type Allocator interface {
-	// Snapshot replaces all that the allocator knows. Allocations that are not answered yet are void: those
-	// that the host accepts all the same come back as Allocated.
-	Snapshot(now time.Time, s Snapshot) error
+	// Reset forgets the cluster. The updates that follow tell of all of it, in an order in which they can be
+	// applied: weights and quota, frameworks, agents with their uses. They come as the host encodes them, in
+	// many calls of Update, and Allocate is not called before the last of them.
+	//
+	// Allocations that are not answered yet are void: those that the host accepts all the same come back as
+	// Allocated.
+	Reset()
 	// Update applies what happened, in order.
 	Update(now time.Time, updates []Update) error
 	// Answer tells what became of allocations, in the order in which they were proposed.

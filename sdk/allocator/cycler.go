@@ -37,13 +37,12 @@ type cycling struct {
 	rest     []Offer          // decided upon, and more than Allocate could return
 }
 
-// Snapshot begins anew.
-func (c *cycling) Snapshot(now time.Time, s Snapshot) error {
-	c.mirror = newMirror()
+// Reset begins anew.
+func (c *cycling) Reset() {
+	c.mirror, c.changed = newMirror(), true
 	c.rest = nil
 	clear(c.proposed)
 	clear(c.orphans)
-	return c.Update(now, s.Updates)
 }
 
 // Update keeps the copy true.

@@ -42,9 +42,8 @@ type world struct {
 func newWorld(t *testing.T, c cycle, us ...allocator.Update) *world {
 	t.Helper()
 	w := &world{t: t, a: allocator.FromCycler(c, allocator.DefaultInterval), now: start}
-	if err := w.a.Snapshot(w.now, allocator.Snapshot{Updates: us}); err != nil {
-		t.Fatal(err)
-	}
+	w.a.Reset()
+	w.update(us...)
 	return w
 }
 
@@ -433,10 +432,11 @@ func TestCyclerExplains(t *testing.T) {
 	t.Parallel()
 	both := func(f *allocator.Framework) { f.Roles = []string{"dev", "ops"}; f.Suppressed = []string{"ops"} }
 	a := allocator.FromCycler(picky{offerAll}, allocator.DefaultInterval)
-	if err := a.Snapshot(start, allocator.Snapshot{Updates: []allocator.Update{
+	a.Reset()
+	if err := a.Update(start, []allocator.Update{
 		scheduler("f1", both), agent(t, "a1", "cpus:4;mem:64"), agent(t, "a2", "cpus:4;mem:64"), agent(t, "a3", "cpus:4;mem:64"),
 		agent(t, "a4", "cpus:4;mem:64", func(a *allocator.Agent) { a.Active = false }),
-	}}); err != nil {
+	}); err != nil {
 		t.Fatal(err)
 	}
 	e, err := a.Explain(start, "f1")

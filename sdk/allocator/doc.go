@@ -1,9 +1,10 @@
 // Package allocator is the contract of allocator plugins: who is offered which resources.
 //
-// The master keeps the books. It tells the plugin, in order, all that matters for the decision: a
-// Snapshot, then Updates. The plugin proposes Allocations; the master judges each against the present
-// state and answers it, accepted with the id of the offer made of it, or refused with the reason. So a
-// plugin that is behind, or wrong, costs a refusal, and can never give a resource out twice.
+// The master keeps the books. It tells the plugin, in order, all that matters for the decision: after a
+// Reset the whole cluster as Updates, then what happens to it as further Updates. The plugin proposes
+// Allocations; the master judges each against the present state and answers it, accepted with the id of the
+// offer made of it, or refused with the reason. So a plugin that is behind, or wrong, costs a refusal, and
+// can never give a resource out twice.
 //
 // There are two ways to write one. A Cycler is one method, called again and again with the cluster as it
 // is, over a copy that this package keeps. An Allocator gets the events themselves and keeps what it

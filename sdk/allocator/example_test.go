@@ -35,13 +35,14 @@ func Example() {
 	a, now := allocator.FromCycler(&roomy{maxUsed: 0.5}, time.Second), time.Unix(1_000_000, 0)
 	total, _ := resource.Parse("cpus:4;mem:4096", "*")
 	used, _ := resource.Parse("cpus:3;mem:1024", "*")
-	err := a.Snapshot(now, allocator.Snapshot{Updates: []allocator.Update{
+	a.Reset()
+	err := a.Update(now, []allocator.Update{
 		allocator.FrameworkAdded{Framework: allocator.Framework{ID: "web", Roles: []string{"dev"}, Active: true}},
 		allocator.AgentAdded{
 			Agent: allocator.Agent{ID: "a1", Active: true, Total: total},
 			Uses:  []allocator.Use{{Framework: "web", Resources: used.Allocate("dev")}},
 		},
-	}})
+	})
 	if err != nil {
 		fmt.Println(err)
 	}

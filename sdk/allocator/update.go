@@ -52,7 +52,7 @@ type Revived struct {
 }
 
 // Allocated says that a framework has resources which the plugin did not propose, or proposed before the
-// latest Snapshot: a task found again, an operator's doing, a shared volume used once more.
+// latest Reset: a task found again, an operator's doing, a shared volume used once more.
 type Allocated struct {
 	Framework string
 	Agent     string

@@ -135,62 +135,26 @@ func (s *allocatorServer) Explain(ctx context.Context, r *allocatorv1.ExplainReq
 	}
 }
 
-// received is a message of the host, decoded. One of the fields is set.
+// received is a message of the host, decoded, or the reason why there is none.
 type received struct {
-	snapshot *allocator.Snapshot
-	updates  []allocator.Update
-	answers  []allocator.Answer
-	err      error
-	sequence uint64 // of updates
+	allocatorconv.Request
+	err error
 }
 
 // receive decodes what comes until the stream ends; err is the last then, and io.EOF is a regular end.
 func receive(ctx context.Context, stream *allocatorconv.PluginStream, in chan<- received) {
 	defer close(in)
-	var whole snapshotJoiner
 	for {
 		m, err := stream.Recv()
-		r := received{err: err}
-		if err == nil {
-			r = whole.take(m)
-		}
-		if r.snapshot == nil && r.updates == nil && r.answers == nil && r.err == nil {
-			continue // a chunk that is not the last, or nothing that this version knows
-		}
 		select {
-		case in <- r:
+		case in <- received{m, err}:
 		case <-ctx.Done():
 			return
 		}
-		if r.err != nil {
+		if err != nil {
 			return
 		}
 	}
-}
-
-// snapshotJoiner puts a snapshot's chunks together.
-type snapshotJoiner struct{ snapshot *allocator.Snapshot }
-
-func (j *snapshotJoiner) take(m allocatorconv.Request) received {
-	if m.Kind != allocatorconv.SnapshotRequestChunk {
-		if m.Kind == allocatorconv.UpdatesRequest && m.Updates == nil {
-			m.Updates = []allocator.Update{} // none that this version knows, but a sequence that has come
-		}
-		return received{updates: m.Updates, sequence: m.Sequence, answers: m.Answers}
-	}
-	switch {
-	case m.First:
-		j.snapshot = &allocator.Snapshot{Sequence: m.Sequence}
-	case j.snapshot == nil || j.snapshot.Sequence != m.Sequence:
-		return received{err: status.Errorf(codes.InvalidArgument, "chunk of snapshot %d without its first", m.Sequence)}
-	}
-	j.snapshot.Updates = append(j.snapshot.Updates, m.Updates...)
-	if !m.Last {
-		return received{}
-	}
-	whole := j.snapshot
-	j.snapshot = nil
-	return received{snapshot: whole}
 }
 
 // outgoing is what the plugin tells, before it is encoded. One of the fields is set.

@@ -215,11 +215,28 @@ func TestSnapshotVoidsProposals(t *testing.T) {
 	h.update(allocator.Requested{})
 	h.untilProgress()
 	want := []string{
-		"snapshot 1", `answer 1 "o1" ""`, "snapshot 2", `answer 6 "o6" ""`,
+		"reset", `answer 1 "o1" ""`, "reset", `answer 6 "o6" ""`,
 		"allocated f a0002 cpus(allocated: dev):1", "allocated f a0004 cpus(allocated: dev):1",
 	}
 	if got := h.seen(); !slices.Equal(got, want) {
 		t.Errorf("seen %q, want %q", got, want)
+	}
+}
+
+// A snapshot that another one interrupts counts for nothing, and nothing is proposed before the last chunk.
+func TestSnapshotInterrupted(t *testing.T) {
+	t.Parallel()
+	h := runAllocator(t, startConfigured(t, "follower", `{}`))
+	h.send(&allocatorv1.RunRequest{Message: &allocatorv1.RunRequest_Snapshot{Snapshot: &allocatorv1.SnapshotChunk{
+		Sequence: 7, First: true, Updates: []*allocatorv1.Update{allocatorconv.UpdateToProto(agents(t, 1)[0])},
+	}}})
+	h.update(allocator.Requested{Framework: "f"})
+	h.snapshot(agents(t, 2)...)
+	if n := len(h.untilProgress()); n != 2 {
+		t.Errorf("%d proposed", n)
+	}
+	if got := h.seen(); !slices.Equal(got, []string{"reset", "reset"}) {
+		t.Errorf("seen %q", got)
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/mezzo-cluster/mezzo/sdk/allocator"
+	"github.com/mezzo-cluster/mezzo/sdk/proto/convert/allocatorconv"
 	"github.com/mezzo-cluster/mezzo/sdk/proto/handshake"
 )
 
@@ -33,6 +34,7 @@ type loop struct {
 	log       *slog.Logger
 
 	ready    bool   // a snapshot is there, and the allocator has taken all that came since
+	partial  bool   // the first chunks of the snapshot called sequence are there
 	due      bool   // something has happened since the last Allocate
 	sequence uint64 // of the last update that the allocator was given
 	told     uint64 // of the last Progress
@@ -119,28 +121,40 @@ func (l *loop) take(ctx context.Context, r received, open bool) (ended bool, err
 		return true, nil
 	case r.err != nil:
 		return true, r.err
-	case r.snapshot != nil:
-		return l.takeSnapshot(r.snapshot)
+	case r.Kind == allocatorconv.SnapshotRequestChunk:
+		err := l.takeChunk(&r.Request)
+		return err != nil, err
 	case !l.ready:
 		return false, nil // of no use until the snapshot that was asked for
-	case r.updates != nil:
-		l.sequence = r.sequence
-		l.lostIf(ctx, l.allocator.Update(clock(), r.updates))
+	case r.Kind == allocatorconv.UpdatesRequest:
+		l.sequence = r.Sequence
+		l.lostIf(ctx, l.allocator.Update(clock(), r.Updates))
+	case r.Kind == allocatorconv.AnswersRequest:
+		l.takeAnswers(ctx, r.Answers)
 	default:
-		l.takeAnswers(ctx, r.answers)
+		return false, nil // nothing that this version knows
 	}
 	l.due = true
 	return false, nil
 }
 
-func (l *loop) takeSnapshot(s *allocator.Snapshot) (ended bool, err error) {
-	l.pending.void()
-	if err := l.allocator.Snapshot(clock(), *s); err != nil {
-		return true, fmt.Errorf("take snapshot %d: %w", s.Sequence, err)
+// takeChunk gives a part of a snapshot to the allocator, which need not wait for the rest of it to be there.
+func (l *loop) takeChunk(r *allocatorconv.Request) error {
+	switch {
+	case r.First:
+		l.pending.void()
+		l.allocator.Reset()
+		l.ready, l.partial, l.sequence = false, true, r.Sequence
+	case !l.partial || l.sequence != r.Sequence:
+		return status.Errorf(codes.InvalidArgument, "chunk of snapshot %d without its first", r.Sequence)
 	}
-	l.ready, l.due, l.untold = true, true, true
-	l.sequence, l.next = s.Sequence, time.Time{}
-	return false, nil
+	if err := l.allocator.Update(clock(), r.Updates); err != nil {
+		return fmt.Errorf("take snapshot %d: %w", r.Sequence, err)
+	}
+	if r.Last {
+		l.ready, l.partial, l.due, l.untold, l.next = true, false, true, true, time.Time{}
+	}
+	return nil
 }
 
 func (l *loop) takeAnswers(ctx context.Context, answers []allocator.Answer) {

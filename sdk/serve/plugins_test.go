@@ -98,9 +98,9 @@ func (f *follower) alone() func() {
 	return func() { f.running.Add(-1) }
 }
 
-func (f *follower) Snapshot(now time.Time, s allocator.Snapshot) error {
-	f.seen, f.agents = append(f.seen, fmt.Sprintf("snapshot %d", s.Sequence)), nil
-	return f.Update(now, s.Updates)
+func (f *follower) Reset() {
+	defer f.alone()()
+	f.seen, f.agents = append(f.seen, "reset"), nil
 }
 
 func (f *follower) Update(_ time.Time, us []allocator.Update) error {

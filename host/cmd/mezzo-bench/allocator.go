@@ -196,7 +196,8 @@ func newInProcess() (*inProcess, error) {
 }
 
 func (p *inProcess) begin(ctx context.Context, s allocator.Snapshot, proposals int) error {
-	if err := p.a.Snapshot(p.now, s); err != nil {
+	p.a.Reset()
+	if err := p.a.Update(p.now, s.Updates); err != nil {
 		return err
 	}
 	return p.allocate(ctx, proposals)

@@ -56,12 +56,13 @@ func NewAllocator(c Config) (*Allocator, error) {
 		return nil, err
 	}
 	a := &Allocator{config: c, settings: s, random: rand.New(rand.NewPCG(c.Seed, c.Seed))} // no secret
-	a.reset()
+	a.Reset()
 	return a, nil
 }
 
-// reset forgets the cluster.
-func (a *Allocator) reset() {
+// Reset implements allocator.Allocator. Answers to proposals from before it are ignored: such a proposal is
+// void, and if it was accepted it comes as Allocated.
+func (a *Allocator) Reset() {
 	a.names = newNames()
 	excluded := make(map[int]bool)
 	for _, name := range a.config.FairnessExclude {
@@ -77,14 +78,7 @@ func (a *Allocator) reset() {
 	a.proposed, a.orphans = make(map[uint64]proposal), make(map[string][]uint64)
 }
 
-// Snapshot implements allocator.Allocator.
-func (a *Allocator) Snapshot(now time.Time, s allocator.Snapshot) error {
-	a.reset()
-	return a.Update(now, s.Updates)
-}
-
-// Answer implements allocator.Allocator. Answers to proposals from before the latest Snapshot are
-// ignored: such a proposal is void, and if it was accepted it comes as Allocated.
+// Answer implements allocator.Allocator.
 func (a *Allocator) Answer(now time.Time, answers []allocator.Answer) error {
 	for _, answer := range answers {
 		p, found := a.proposed[answer.ID]

@@ -13,20 +13,20 @@ import (
 // The clusters that are measured: this many agents, 100 frameworks, 20 roles.
 var benchAgents = []int{1_000, 10_000, 50_000}
 
-func benchCluster(b *testing.B, agents int) allocator.Snapshot {
+func benchCluster(b *testing.B, agents int) []allocator.Update {
 	b.Helper()
-	var s allocator.Snapshot
+	var us []allocator.Update
 	for i := range 100 {
-		s.Updates = append(s.Updates, allocator.FrameworkAdded{Framework: scheduler(fmt.Sprintf("f%03d", i), fmt.Sprintf("role%02d", i%20))})
+		us = append(us, allocator.FrameworkAdded{Framework: scheduler(fmt.Sprintf("f%03d", i), fmt.Sprintf("role%02d", i%20))})
 	}
 	for i := range agents {
 		total := parse(b, "cpus:24;mem:4096;disk:4096;ports:[31000-32000]")
-		s.Updates = append(s.Updates, allocator.AgentAdded{Agent: allocator.Agent{
+		us = append(us, allocator.AgentAdded{Agent: allocator.Agent{
 			ID: fmt.Sprintf("agent-%06d", i), Hostname: "h", Total: total, Active: true,
 			Capabilities: allocator.AgentCapabilities{MultiRole: true, HierarchicalRole: true, ReservationRefinement: true},
 		}})
 	}
-	return s
+	return us
 }
 
 // drain allocates all there is, accepting every proposal.
@@ -68,11 +68,11 @@ func benchAllocator(b *testing.B) *Allocator {
 func BenchmarkFirstAllocation(b *testing.B) {
 	for _, agents := range benchAgents {
 		b.Run(fmt.Sprint(agents), func(b *testing.B) {
-			s := benchCluster(b, agents)
+			us := benchCluster(b, agents)
 			b.ReportAllocs()
 			for b.Loop() {
 				a := benchAllocator(b)
-				if err := a.Snapshot(start, s); err != nil {
+				if err := a.Update(start, us); err != nil {
 					b.Fatal(err)
 				}
 				if got := len(drain(b, a, start)); got != agents {
@@ -89,7 +89,7 @@ func BenchmarkCycle(b *testing.B) {
 	for _, agents := range benchAgents {
 		b.Run(fmt.Sprint(agents), func(b *testing.B) {
 			a := benchAllocator(b)
-			if err := a.Snapshot(start, benchCluster(b, agents)); err != nil {
+			if err := a.Update(start, benchCluster(b, agents)); err != nil {
 				b.Fatal(err)
 			}
 			now := start
@@ -141,7 +141,7 @@ func giveBack(b *testing.B, a *Allocator, now time.Time, offers, again []allocat
 func BenchmarkAllFiltered(b *testing.B) {
 	const agents, frameworks = 1_000, 50
 	a := benchAllocator(b)
-	if err := a.Snapshot(start, benchCluster(b, agents)); err != nil {
+	if err := a.Update(start, benchCluster(b, agents)); err != nil {
 		b.Fatal(err)
 	}
 	now := start

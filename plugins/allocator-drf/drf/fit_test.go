@@ -219,7 +219,7 @@ func TestExplain(t *testing.T) {
 	}
 }
 
-func TestSnapshotReplacesEverything(t *testing.T) {
+func TestResetForgetsEverything(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.framework("f", "a")
@@ -228,14 +228,15 @@ func TestSnapshotReplacesEverything(t *testing.T) {
 	if err != nil || len(old) != 1 {
 		t.Fatalf("%v, %v", old, err)
 	}
-	half := parse(t, "cpus:1;mem:32")
-	err = w.a.Snapshot(w.now, allocator.Snapshot{Updates: []allocator.Update{
+	half, agent := parse(t, "cpus:1;mem:32"), w.a.agents["x"].Agent
+	w.a.Reset()
+	err = w.a.Update(w.now, []allocator.Update{
 		allocator.FrameworkAdded{Framework: scheduler("f", "a")},
 		allocator.AgentAdded{
-			Agent: w.a.agents["x"].Agent,
+			Agent: agent,
 			Uses:  []allocator.Use{{Framework: "f", Resources: half.Allocate("a")}, {Framework: "lost", Resources: half.Allocate("z").Filter(func(r resource.Resource) bool { return r.Name == "mem" })}},
 		},
-	}})
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
