@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
@@ -230,7 +231,13 @@ func TestSnapshotInterrupted(t *testing.T) {
 	h.send(&allocatorv1.RunRequest{Message: &allocatorv1.RunRequest_Snapshot{Snapshot: &allocatorv1.SnapshotChunk{
 		Sequence: 7, First: true, Updates: []*allocatorv1.Update{allocatorconv.UpdateToProto(agents(t, 1)[0])},
 	}}})
-	h.update(allocator.Requested{Framework: "f"})
+	for range 20 { // it may not have come yet
+		_, err := h.client.Explain(t.Context(), &allocatorv1.ExplainRequest{FrameworkId: "f"})
+		if status.Code(err) != codes.Unavailable {
+			t.Fatalf("explained a part of the cluster: %v", err)
+		}
+		time.Sleep(time.Millisecond)
+	}
 	h.snapshot(agents(t, 2)...)
 	if n := len(h.untilProgress()); n != 2 {
 		t.Errorf("%d proposed", n)
