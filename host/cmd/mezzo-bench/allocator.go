@@ -2,12 +2,12 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
 	"github.com/spf13/cobra"
 
-	"github.com/mezzo-cluster/mezzo/plugins/allocator-drf/drf"
 	"github.com/mezzo-cluster/mezzo/sdk/allocator"
 	"github.com/mezzo-cluster/mezzo/sdk/resource"
 )
@@ -25,14 +25,22 @@ type allocatorFigures struct {
 	Cycle float64 `json:"cycle_1pct_ms"`
 }
 
+// ratio is how many times one way takes what the other does.
+type ratio struct {
+	First float64 `json:"first_allocation"`
+	Cycle float64 `json:"cycle_1pct"`
+}
+
+func (f allocatorFigures) over(g allocatorFigures) ratio {
+	return ratio{f.First / g.First, f.Cycle / g.Cycle}
+}
+
 // bookkeeper is what the allocator's proposals come to: it accepts them all.
 type bookkeeper interface {
 	// begin gives a snapshot, in place of one given before, and returns when so many proposals have been accepted.
 	begin(ctx context.Context, s allocator.Snapshot, proposals int) error
 	// update tells of changes and returns when so many more proposals have been accepted.
 	update(ctx context.Context, us []allocator.Update, proposals int) error
-	// halt forgets what begin gave.
-	halt() error
 }
 
 func newAllocator(r *report, bin *string) *cobra.Command {
@@ -40,8 +48,11 @@ func newAllocator(r *report, bin *string) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "allocator", Short: "The DRF allocator as a plugin and in process",
 		Long: `Gives the DRF allocator a cluster of which nothing is used and measures the time until all of it has been proposed;
-then, again and again, that of a cycle after 1% of the agents have grown. Once through the plugin's process, as the master
-uses it, and once by calling the same code in this process.`,
+then, again and again, that of a cycle after 1% of the agents have changed. Both as the plugin's process, which works as it
+does for a master, and by calling the same code in this process.
+
+Alone, nothing is around it: the agents grow, and whatever is proposed is accepted. In a master, tasks end: its state
+machine deals with that, and with what the allocator proposes, until the offers to the frameworks are encoded.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx, cancel := context.WithTimeout(cmd.Context(), 10*time.Minute)
 			defer cancel()
@@ -51,11 +62,14 @@ uses it, and once by calling the same code in this process.`,
 			}
 			return r.print([]string{
 				fmt.Sprintf("%d agents of 24 cpus, %d frameworks in %d roles; TLS between host and plugin", agents, frameworks, roles),
+				"the master without registry, authorizer and sockets",
 			}, []figure{
 				{"plugin", "ms", c.plugin, "1.5 times in_process"},
 				{"in_process", "ms", c.inProcess, ""},
-				{"first_allocation_ratio", "", c.plugin.First / c.inProcess.First, "1.5"},
-				{"cycle_1pct_ratio", "", c.plugin.Cycle / c.inProcess.Cycle, "1.5"},
+				{"ratio", "", c.plugin.over(c.inProcess), "1.5"},
+				{"master_plugin", "ms", c.masterPlugin, "1.5 times master_in_process"},
+				{"master_in_process", "ms", c.masterInProcess, ""},
+				{"master_ratio", "", c.masterPlugin.over(c.masterInProcess), "1.5"},
 				{"round_trip_ms", "ms", c.roundTrip, ""},
 			})
 		},
@@ -68,61 +82,92 @@ uses it, and once by calling the same code in this process.`,
 
 // comparison is what compareAllocators has measured.
 type comparison struct {
-	inProcess, plugin allocatorFigures
+	inProcess, plugin             allocatorFigures
+	masterInProcess, masterPlugin allocatorFigures
 	// roundTrip is, in milliseconds, the least that anything costs the plugin: a call that has nothing to do.
 	roundTrip float64
 }
 
 // compareAllocators measures both ways in turn, so that what else the machine does meets them alike.
 func compareAllocators(ctx context.Context, bin string, agents, frameworks, roles int) (c comparison, err error) {
+	process, err := newAllocatorProcess(ctx, bin)
+	if err != nil {
+		return c, err
+	}
+	defer process.close()
+	if err := c.alone(ctx, process, agents, frameworks, roles); err != nil {
+		return c, err
+	}
+	return c, c.inMaster(ctx, process, agents, frameworks, roles)
+}
+
+// alone measures the allocator with nothing around it.
+func (c *comparison) alone(ctx context.Context, process *allocatorProcess, agents, frameworks, roles int) error {
 	called, err := newInProcess()
 	if err != nil {
-		return c, err
+		return err
 	}
-	driven, err := newPluginAllocator(ctx, bin)
-	if err != nil {
-		return c, err
-	}
-	defer driven.close()
+	driven := newPluginAllocator(process)
 	ways := []bookkeeper{called, driven}
 	all, snapshot, err := benchCluster(agents, frameworks, roles)
 	if err != nil {
-		return c, err
+		return err
 	}
 	first, err := alternate(ways, func(int) (func(bookkeeper) error, error) {
-		for _, b := range ways {
-			if err := b.halt(); err != nil {
-				return nil, err
-			}
-		}
-		return func(b bookkeeper) error { return b.begin(ctx, snapshot, agents) }, nil
+		return func(b bookkeeper) error { return b.begin(ctx, snapshot, agents) }, driven.halt(ctx)
 	})
 	if err != nil {
-		return c, err
+		return err
 	}
 	cycle, err := alternate(ways, func(round int) (func(bookkeeper) error, error) {
 		us, err := grow(all, round)
 		return func(b bookkeeper) error { return b.update(ctx, us, len(us)) }, err
 	})
 	if err != nil {
-		return c, err
+		return err
 	}
-	trip, err := alternate([]bookkeeper{driven}, func(int) (func(bookkeeper) error, error) {
+	trip, err := alternate(ways[1:], func(int) (func(bookkeeper) error, error) {
 		return func(bookkeeper) error {
 			_, err := driven.driver.Explain(ctx, "nobody")
 			return err
 		}, nil
 	})
 	if err != nil {
-		return c, err
+		return err
 	}
 	c.inProcess, c.plugin = allocatorFigures{first[0], cycle[0]}, allocatorFigures{first[1], cycle[1]}
 	c.roundTrip = trip[0]
-	return c, nil
+	return driven.halt(ctx)
+}
+
+// inMaster measures the allocator at work for a master.
+func (c *comparison) inMaster(ctx context.Context, process *allocatorProcess, agents, frameworks, roles int) error {
+	called, err := newBenchMaster(ctx, agents, frameworks, roles, newCalled)
+	if err != nil {
+		return err
+	}
+	driven, err := newBenchMaster(ctx, agents, frameworks, roles, func(b *benchMaster) (worker, error) { return process.driver(b), nil })
+	if err != nil {
+		return errors.Join(err, called.close(ctx))
+	}
+	defer func() { _ = errors.Join(called.close(ctx), driven.close(ctx)) }() // nothing that was measured depends on it
+	ways := []*benchMaster{called, driven}
+	first, err := alternate(ways, func(int) (func(*benchMaster) error, error) {
+		return func(b *benchMaster) error { return b.first(ctx) }, errors.Join(called.undo(ctx), driven.undo(ctx))
+	})
+	if err != nil {
+		return err
+	}
+	cycle, err := alternate(ways, func(round int) (func(*benchMaster) error, error) {
+		endings, err := called.endings(round)
+		return func(b *benchMaster) error { return b.cycle(ctx, endings) }, err
+	})
+	c.masterInProcess, c.masterPlugin = allocatorFigures{first[0], cycle[0]}, allocatorFigures{first[1], cycle[1]}
+	return err
 }
 
 // alternate is each way's median time, in milliseconds, of what prepare has for them in each round.
-func alternate(ways []bookkeeper, prepare func(round int) (func(bookkeeper) error, error)) ([]float64, error) {
+func alternate[W any](ways []W, prepare func(round int) (func(W) error, error)) ([]float64, error) {
 	took := make([][]time.Duration, len(ways))
 	end := time.Now().Add(longRounds)
 	for round := 0; round < mostRounds && (round < leastRounds || time.Now().Before(end)); round++ {
@@ -182,64 +227,4 @@ func grow(all []allocator.Agent, round int) ([]allocator.Update, error) {
 		us = append(us, allocator.AgentChanged{Agent: all[i]})
 	}
 	return us, nil
-}
-
-// inProcess calls the allocator's code directly.
-type inProcess struct {
-	a   *drf.Allocator
-	now time.Time
-}
-
-func newInProcess() (*inProcess, error) {
-	a, err := drf.NewAllocator(drf.DefaultConfig())
-	return &inProcess{a: a, now: time.Now()}, err
-}
-
-func (p *inProcess) begin(ctx context.Context, s allocator.Snapshot, proposals int) error {
-	p.a.Reset()
-	if err := p.a.Update(p.now, s.Updates); err != nil {
-		return err
-	}
-	return p.allocate(ctx, proposals)
-}
-
-func (p *inProcess) update(ctx context.Context, us []allocator.Update, proposals int) error {
-	p.now = p.now.Add(time.Second)
-	if err := p.a.Update(p.now, us); err != nil {
-		return err
-	}
-	return p.allocate(ctx, proposals)
-}
-
-// batch is the most proposals in one answer, as in the contract.
-const batch = 1000
-
-func (p *inProcess) allocate(ctx context.Context, proposals int) error {
-	got := 0
-	for {
-		proposed, _, err := p.a.Allocate(ctx, p.now, batch)
-		if err != nil {
-			return err
-		}
-		if err := p.a.Answer(p.now, accept(proposed)); err != nil {
-			return err
-		}
-		if got += len(proposed); len(proposed) < batch {
-			break
-		}
-	}
-	if got != proposals {
-		return fmt.Errorf("%d of %d allocations were proposed", got, proposals)
-	}
-	return nil
-}
-
-func (p *inProcess) halt() error { return nil }
-
-func accept(proposed []allocator.Allocation) []allocator.Answer {
-	answers := make([]allocator.Answer, len(proposed))
-	for i, a := range proposed {
-		answers[i] = allocator.Answer{ID: a.ID, OfferID: fmt.Sprintf("bench-O%d", a.ID)}
-	}
-	return answers
 }

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"time"
 
 	"github.com/mezzo-cluster/mezzo/host/config"
 	"github.com/mezzo-cluster/mezzo/host/pluginhost"
@@ -15,23 +16,15 @@ import (
 	"github.com/mezzo-cluster/mezzo/sdk/allocator"
 )
 
-// pluginAllocator drives the allocator's process as a master does.
-type pluginAllocator struct {
-	dir    string
-	host   *pluginhost.Host
-	driver *pluginallocator.Driver
-	cancel context.CancelFunc
-	ended  chan error
-	seq    uint64
-
-	mu       sync.Mutex
-	snapshot allocator.Snapshot
-	accepted int
-	more     chan struct{}
+// allocatorProcess is the DRF allocator's process, with the plugin host that it belongs to.
+type allocatorProcess struct {
+	dir  string
+	host *pluginhost.Host
+	log  *slog.Logger
 }
 
-func newPluginAllocator(ctx context.Context, bin string) (_ *pluginAllocator, err error) {
-	p := &pluginAllocator{ended: make(chan error, 1), more: make(chan struct{}, 1)}
+func newAllocatorProcess(ctx context.Context, bin string) (_ *allocatorProcess, err error) {
+	p := &allocatorProcess{log: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))}
 	if p.dir, err = os.MkdirTemp("", "mezzo-bench-"); err != nil {
 		return nil, err
 	}
@@ -44,22 +37,21 @@ func newPluginAllocator(ctx context.Context, bin string) (_ *pluginAllocator, er
 	if err != nil {
 		return nil, err
 	}
-	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
-	p.host = pluginhost.New(pluginhost.Options{RuntimeDir: filepath.Join(p.dir, "run"), DataDir: filepath.Join(p.dir, "data"), Logger: log})
-	if err := p.host.Start(ctx, []pluginhost.Spec{spec}, pluginhost.Strict); err != nil {
-		return nil, err
-	}
-	p.driver = pluginallocator.New(p.host.Of("allocator")[0], p, log)
-	return p, nil
+	p.host = pluginhost.New(pluginhost.Options{RuntimeDir: filepath.Join(p.dir, "run"), DataDir: filepath.Join(p.dir, "data"), Logger: p.log})
+	return p, p.host.Start(ctx, []pluginhost.Spec{spec}, pluginhost.Strict)
 }
 
-func (p *pluginAllocator) spec(bin string) (pluginhost.Spec, error) {
+// benchInterval is so short an allocation_interval that what is given back is offered again at once.
+const benchInterval = time.Microsecond
+
+func (p *allocatorProcess) spec(bin string) (pluginhost.Spec, error) {
 	bin, err := filepath.Abs(bin)
 	if err != nil {
 		return pluginhost.Spec{}, err
 	}
 	file := filepath.Join(p.dir, "bench.hcl")
-	if err := os.WriteFile(file, []byte(fmt.Sprintf("master {\n  data_dir = %q\n}\nplugin \"allocator\" \"drf\" {}\n", p.dir)), 0o600); err != nil {
+	text := fmt.Sprintf("master {\n  data_dir = %q\n}\nplugin \"allocator\" \"drf\" {\n  config {\n    allocation_interval = %q\n  }\n}\n", p.dir, benchInterval)
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		return pluginhost.Spec{}, err
 	}
 	settings, err := config.Load(file)
@@ -70,11 +62,68 @@ func (p *pluginAllocator) spec(bin string) (pluginhost.Spec, error) {
 	return pluginhost.Spec{Kind: plugin.Kind, Name: plugin.Name, Binary: plugin.Path(bin), Config: plugin}, nil
 }
 
+// driver has the process work for a master, while it works for no other.
+func (p *allocatorProcess) driver(m pluginallocator.Master) *driver {
+	return &driver{Driver: pluginallocator.New(p.host.Of("allocator")[0], m, p.log), ended: make(chan error, 1)}
+}
+
+func (p *allocatorProcess) close() {
+	if p.host != nil {
+		p.host.Stop()
+	}
+	_ = os.RemoveAll(p.dir)
+}
+
+// driver is a plugin's driver that begins and ends as masters do.
+type driver struct {
+	*pluginallocator.Driver
+	cancel context.CancelFunc
+	ended  chan error
+}
+
+func (d *driver) begin(ctx context.Context) error {
+	running, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	d.cancel = cancel
+	go func() { d.ended <- d.Run(running) }()
+	return nil
+}
+
+func (d *driver) halt(context.Context) error {
+	if d.cancel == nil {
+		return nil
+	}
+	d.cancel()
+	d.cancel = nil
+	if err := <-d.ended; !errors.Is(err, context.Canceled) {
+		return fmt.Errorf("end the driver: %w", err)
+	}
+	return nil
+}
+
+func (d *driver) round(context.Context) error { return nil }
+
+// pluginAllocator drives the allocator's process, and accepts what it proposes.
+type pluginAllocator struct {
+	driver *driver
+	seq    uint64
+
+	mu       sync.Mutex
+	snapshot allocator.Snapshot
+	accepted int
+	more     chan struct{}
+}
+
+func newPluginAllocator(process *allocatorProcess) *pluginAllocator {
+	p := &pluginAllocator{more: make(chan struct{}, 1)}
+	p.driver = process.driver(p)
+	return p
+}
+
 func (p *pluginAllocator) begin(ctx context.Context, s allocator.Snapshot, proposals int) error {
 	p.snapshot, p.seq = s, s.Sequence
-	running, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	p.cancel = cancel
-	go func() { p.ended <- p.driver.Run(running) }()
+	if err := p.driver.begin(ctx); err != nil {
+		return err
+	}
 	return p.wait(ctx, proposals)
 }
 
@@ -100,36 +149,13 @@ func (p *pluginAllocator) wait(ctx context.Context, proposals int) error {
 		}
 		select {
 		case <-p.more:
-		case err := <-p.ended:
-			p.cancel()
-			p.cancel = nil
-			return errors.Join(errors.New("the driver has ended"), err)
 		case <-ctx.Done():
 			return fmt.Errorf("%d of %d allocations were proposed: %w", n, proposals, ctx.Err())
 		}
 	}
 }
 
-// halt ends the driver's run, as a master that loses its leadership does.
-func (p *pluginAllocator) halt() error {
-	if p.cancel == nil {
-		return nil
-	}
-	p.cancel()
-	if err := <-p.ended; !errors.Is(err, context.Canceled) {
-		return fmt.Errorf("end the driver: %w", err)
-	}
-	p.cancel = nil
-	return nil
-}
-
-func (p *pluginAllocator) close() {
-	_ = p.halt()
-	if p.host != nil {
-		p.host.Stop()
-	}
-	_ = os.RemoveAll(p.dir)
-}
+func (p *pluginAllocator) halt(ctx context.Context) error { return p.driver.halt(ctx) }
 
 // Pause implements what the driver needs of a master.
 func (p *pluginAllocator) Pause(context.Context) error { return nil }

@@ -83,6 +83,8 @@ func show(v any) string {
 		return fmt.Sprintf("%.2f", v)
 	case allocatorFigures:
 		return fmt.Sprintf("first allocation %.2f, cycle with 1%% changed %.2f", v.First, v.Cycle)
+	case ratio:
+		return fmt.Sprintf("first allocation %.2f, cycle with 1%% changed %.2f", v.First, v.Cycle)
 	case quantiles:
 		return fmt.Sprintf("p50 %.2f, p99 %.2f", v.P50, v.P99)
 	}

@@ -54,7 +54,18 @@ func heap() uint64 {
 func registerFull(m *master.Master, now clock.Time, n int) error {
 	id := fmt.Sprintf("bench-S%d", n)
 	conn := master.ConnID(id)
-	r, err := registration(id, n)
+	r, err := registration(id, n, &mesos.FrameworkInfo{
+		Id: &mesos.FrameworkID{Value: proto.String("bench-0000")}, User: proto.String("root"), Name: proto.String("bench"),
+		Checkpoint: proto.Bool(true), FailoverTimeout: proto.Float64(3600),
+	})
+	for i := range tasksPerAgent {
+		if err != nil {
+			return err
+		}
+		var t *linkv1.Task
+		t, err = runningTask(id, fmt.Sprintf("task-%d-%d", n, i), "bench-0000", "*")
+		r.Tasks = append(r.Tasks, t)
+	}
 	if err != nil {
 		return err
 	}
@@ -72,7 +83,8 @@ func registerFull(m *master.Master, now clock.Time, n int) error {
 	return nil
 }
 
-func registration(id string, n int) (*linkv1.Register, error) {
+// registration is what an agent registers with, but for its tasks, which a framework has.
+func registration(id string, n int, owner *mesos.FrameworkInfo) (*linkv1.Register, error) {
 	hostname := fmt.Sprintf("host-%d", n)
 	agent, err := proto.Marshal(&mesos.AgentInfo{
 		Id: &mesos.AgentID{Value: &id}, Hostname: &hostname, Port: proto.Int32(5051),
@@ -81,30 +93,26 @@ func registration(id string, n int) (*linkv1.Register, error) {
 	if err != nil {
 		return nil, err
 	}
-	framework, err := proto.Marshal(&mesos.FrameworkInfo{
-		Id: &mesos.FrameworkID{Value: proto.String("bench-0000")}, User: proto.String("root"), Name: proto.String("bench"),
-		Checkpoint: proto.Bool(true), FailoverTimeout: proto.Float64(3600),
-	})
+	framework, err := proto.Marshal(owner)
 	if err != nil {
 		return nil, err
 	}
-	r := &linkv1.Register{AgentInfo: agent, Version: "bench", FrameworkInfos: [][]byte{framework}, Last: true, HttpAddress: fmt.Sprintf("10.0.%d.%d:5051", n/250, n%250)}
-	for i := range tasksPerAgent {
-		t, err := runningTask(id, fmt.Sprintf("task-%d-%d", n, i))
-		if err != nil {
-			return nil, err
-		}
-		r.Tasks = append(r.Tasks, t)
+	capability, err := proto.Marshal(&mesos.AgentInfo_Capability{Type: mesos.AgentInfo_Capability_MULTI_ROLE.Enum()})
+	if err != nil {
+		return nil, err
 	}
-	return r, nil
+	return &linkv1.Register{
+		AgentInfo: agent, Version: "bench", AgentCapabilities: [][]byte{capability}, FrameworkInfos: [][]byte{framework}, Last: true,
+		HttpAddress: fmt.Sprintf("10.0.%d.%d:5051", n/250, n%250),
+	}, nil
 }
 
-func runningTask(agent, id string) (*linkv1.Task, error) {
+func runningTask(agent, id, framework, role string) (*linkv1.Task, error) {
 	info := task(id, "/usr/local/bin/server", &mesos.Offer{AgentId: &mesos.AgentID{Value: &agent}})
 	info.Command.Arguments = []string{"server", "--listen", "0.0.0.0:8080", "--name", id}
 	info.Labels = &mesos.Labels{Labels: []*mesos.Label{{Key: proto.String("team"), Value: proto.String("web")}}}
 	for _, r := range info.Resources {
-		r.AllocationInfo = &mesos.Resource_AllocationInfo{Role: proto.String("*")}
+		r.AllocationInfo = &mesos.Resource_AllocationInfo{Role: &role}
 	}
 	data, err := proto.Marshal(info)
 	if err != nil {
@@ -122,6 +130,6 @@ func runningTask(agent, id string) (*linkv1.Task, error) {
 		return nil, err
 	}
 	return &linkv1.Task{
-		FrameworkId: "bench-0000", TaskInfo: data, ExecutorId: id, LatestState: int32(mesos.TaskState_TASK_RUNNING), Statuses: [][]byte{status},
+		FrameworkId: framework, TaskInfo: data, ExecutorId: id, LatestState: int32(mesos.TaskState_TASK_RUNNING), Statuses: [][]byte{status},
 	}, nil
 }
