@@ -132,8 +132,8 @@ func (l *link) clientConfig(o Options, s Spec, binary *process.Binary, encrypted
 				}
 			}
 			p, err := process.New(process.Spec{
-				Binary: binary, Name: s.String(), Env: env, User: s.User, Group: s.Group, SocketDir: dir, Cgroup: l.cgroup,
-				Stdout: l.output.stdout(), Stderr: l.output.stderr(),
+				Binary: binary, Name: s.processName(), LinkDir: l.dir, Env: env, User: s.User, Group: s.Group, SocketDir: dir,
+				Cgroup: l.cgroup, Stdout: l.output.stdout(), Stderr: l.output.stderr(),
 			})
 			if err != nil {
 				return nil, err

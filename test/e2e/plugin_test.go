@@ -410,14 +410,14 @@ func TestPluginPrivileges(t *testing.T) {
 	f.end("after", "STARTING RUNNING FINISHED")
 }
 
-// checkPrivileges looks whether a plugin runs as nobody and sees of the tests' variables the one that is let through.
+// checkPrivileges looks whether a plugin runs by its name as nobody and sees of the tests' variables the one that is let through.
 func checkPrivileges(t *testing.T, p pluginStatus, through string) {
 	t.Helper()
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.PID))
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"Uid:\t65534\t65534\t65534\t65534", "Gid:\t65534\t65534\t65534\t65534", "Groups:\t \n", "CapEff:\t0000000000000000", "CapPrm:\t0000000000000000"} {
+	for _, want := range []string{"Name:\t" + p.Kind + "-" + p.Name + "\n", "Uid:\t65534\t65534\t65534\t65534", "Gid:\t65534\t65534\t65534\t65534", "Groups:\t \n", "CapEff:\t0000000000000000", "CapPrm:\t0000000000000000"} {
 		if !strings.Contains(string(status), want) {
 			t.Errorf("%s: its status lacks %q:\n%s", p.Kind, want, status)
 		}

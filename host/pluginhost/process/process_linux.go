@@ -11,16 +11,20 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// execute makes the command run the opened file itself. The path is resolved in the child before its
-// descriptors are closed on exec; only a script's interpreter has to open the file once more, and gets a
-// descriptor that stays.
-func execute(cmd *exec.Cmd, b *Binary) error {
+// execute makes the command run the opened file itself, by way of a symbolic link to its descriptor: the link's name is
+// what the kernel calls the process, which would be a number without. The path is resolved in the child before its
+// descriptors are closed on exec; only a script's interpreter has to open the file once more, and gets a descriptor that
+// stays.
+func execute(cmd *exec.Cmd, b *Binary, link string) error {
+	descriptor := int(b.file.Fd())
 	if b.script {
 		cmd.ExtraFiles = []*os.File{b.file}
-		cmd.Path = "/proc/self/fd/3"
-		return nil
+		descriptor = 3
 	}
-	cmd.Path = fmt.Sprintf("/proc/self/fd/%d", b.file.Fd())
+	cmd.Path = link
+	if err := os.Symlink(fmt.Sprintf("/proc/self/fd/%d", descriptor), link); err != nil {
+		return fmt.Errorf("name the process: %w", err)
+	}
 	return nil
 }
 

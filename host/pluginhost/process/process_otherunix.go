@@ -10,7 +10,7 @@ import (
 )
 
 // execute runs the path: there is no way here to execute a descriptor.
-func execute(cmd *exec.Cmd, b *Binary) error {
+func execute(cmd *exec.Cmd, b *Binary, _ string) error {
 	cmd.Path = b.Path
 	return nil
 }

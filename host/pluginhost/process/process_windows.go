@@ -33,7 +33,7 @@ func openFile(path string) (*os.File, error) {
 }
 
 // execute runs the file by the path that the opened one has, whatever links led to it.
-func execute(cmd *exec.Cmd, b *Binary) error {
+func execute(cmd *exec.Cmd, b *Binary, _ string) error {
 	buffer := make([]uint16, windows.MAX_LONG_PATH)
 	n, err := windows.GetFinalPathNameByHandle(windows.Handle(b.file.Fd()), &buffer[0], uint32(len(buffer)), 0)
 	if err != nil {
