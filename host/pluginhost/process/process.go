@@ -102,7 +102,9 @@ func (p *Process) Start(context.Context) (err error) {
 		Args: []string{p.spec.Binary.Path}, Env: p.spec.Env,
 		Stdin: child[0], Stdout: child[1], Stderr: child[2],
 	}
-	if err := execute(p.cmd, p.spec.Binary, filepath.Join(p.spec.LinkDir, p.spec.Name)); err != nil {
+	opened, err := execute(p.cmd, p.spec.Binary, filepath.Join(p.spec.LinkDir, p.spec.Name))
+	child = append(child, opened...)
+	if err != nil {
 		return err
 	}
 	p.creds.apply(p.cmd)
