@@ -26,11 +26,8 @@ several are a program and its arguments. Ctrl-C kills the task and waits for its
 Exit codes: the command's own; 128 and the signal's number if a signal ended it; 130 after Ctrl-C; 125 if the task did
 not run (no master answers, say), or ended for another reason (out of memory, say), which is printed.`
 
-// Exit codes of `mezzo run` beside the task's own.
-const (
-	exitNotRun      = 125
-	exitInterrupted = 130
-)
+// exitNotRun is how `mezzo run` exits when its task has no status to exit with.
+const exitNotRun = 125
 
 // runFlags are what a task is made of.
 type runFlags struct {
