@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"os"
 	"os/exec"
@@ -45,16 +46,21 @@ func launch(ctx context.Context, o Options, s Spec, log *output) (_ *link, err e
 		}
 	}()
 	if s.SHA256 == "" && o.RequireChecksum {
-		return nil, fmt.Errorf("no sha256 is configured for %s, and plugins are only started with one: `mezzo plugin lock FILE` pins all of a "+
-			"configuration's, and sha256sum %s prints it", s.Binary, s.Binary)
+		return nil, s.at("sha256", fmt.Errorf("no sha256 is configured for %s, and plugins are only started with one: `mezzo plugin lock FILE` pins "+
+			"all of a configuration's, and sha256sum %s prints it", s.Binary, s.Binary))
 	}
 	if s.Plain && !process.UnixSockets {
 		return nil, s.at("tls", errors.New("on this system plugins listen on TCP, and are not spoken to without TLS; leave tls out"))
 	}
 	// Each start opens and hashes anew: a replaced file must not run under an old checksum.
 	binary, err := process.OpenBinary(s.Binary, s.SHA256)
-	if err != nil {
-		return nil, err
+	switch {
+	case errors.Is(err, process.ErrChecksum):
+		return nil, s.at("sha256", err)
+	case errors.Is(err, fs.ErrNotExist) && s.Config != nil:
+		return nil, s.at("binary", fmt.Errorf("%w; put it there, or say where it is by plugin_dir, or by binary in the plugin's block", err))
+	case err != nil:
+		return nil, s.at("binary", err)
 	}
 	defer binary.Close()
 	l.sha256 = binary.SHA256

@@ -67,8 +67,8 @@ func TestBadConfiguration(t *testing.T) {
 		"out of range":      {[]string{"data_dir ", "agent_ping_timeout = \"1ms\"\n data_dir "}, []string{"master-changed.hcl:", "agent_ping_timeout", "1s"}},
 		"not an address":    {[]string{c.address, "somewhere"}, []string{"master-changed.hcl:2:", "host:port"}},
 		"open to the world": {[]string{c.address, "0.0.0.0:1"}, []string{"master-changed.hcl:2:", "TLS", "insecure = true"}},
-		"missing plugin":    {[]string{`plugin "allocator" "drf"`, `plugin "allocator" "missing"`}, []string{`allocator "missing"`, "allocator-missing"}},
-		"wrong checksum":    {[]string{sum, other}, []string{`allocator "drf"`, sum, other}},
+		"missing plugin":    {[]string{`plugin "allocator" "drf"`, `plugin "allocator" "missing"`}, []string{"master-changed.hcl:", `allocator "missing"`, "allocator-missing", "plugin_dir", "^"}},
+		"wrong checksum":    {[]string{sum, other}, []string{"master-changed.hcl:", `allocator "drf"`, sum, other, "| ", "^"}},
 		"no such checksum":  {[]string{sum, "abc"}, []string{"master-changed.hcl:", "64 hexadecimal digits"}},
 		"one name twice":    {[]string{`plugin "authorizer" "opa"`, `plugin "allocator" "drf"`}, []string{"master-changed.hcl:", "allocator", "already"}},
 		"unknown kind":      {[]string{`plugin "authorizer"`, `plugin "authoriser"`}, []string{"master-changed.hcl:", `"authoriser"`, `did you mean "authorizer"`}},
@@ -76,7 +76,7 @@ func TestBadConfiguration(t *testing.T) {
 		"plugin type":       {[]string{`policies = "`, `policies = 5 #`}, []string{"master-changed.hcl:", "policies"}},
 		"broken policy":     {[]string{c.site.policies, policies}, []string{"master-changed.hcl:", "bad.rego:"}},
 		"no policies":       {[]string{c.site.policies, c.dir + "/absent"}, []string{"master-changed.hcl:", c.dir + "/absent"}},
-		"plugin not itself": {[]string{`plugin "allocator" "drf" {`, "plugin \"allocator\" \"drf\" {\n binary = \"" + plugins + "/authorizer-opa\"", sum, checksum(t, filepath.Join(plugins, "authorizer-opa"))}, []string{"allocator", "authorizer-opa"}},
+		"plugin not itself": {[]string{`plugin "allocator" "drf" {`, "plugin \"allocator\" \"drf\" {\n binary = \"" + plugins + "/authorizer-opa\"", sum, checksum(t, filepath.Join(plugins, "authorizer-opa"))}, []string{"master-changed.hcl:", "allocator", "authorizer-opa", "^"}},
 	} {
 		config := replaced(t, good, one.change...)
 		mustSay(t, command(t, "mezzo", "config", "validate", config), 1, one.want...)
