@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/mezzo-cluster/mezzo/host/client"
+	"github.com/mezzo-cluster/mezzo/host/config"
 	"github.com/mezzo-cluster/mezzo/host/version"
 )
 
@@ -67,17 +68,16 @@ func newRoot() *cobra.Command {
 
 // onlySubcommands has a command that does nothing by itself say so of words that are none of its subcommands.
 func onlySubcommands(c *cobra.Command) {
-	c.SuggestionsMinimumDistance = 2 // letters, up to which something is taken for a slip
 	c.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
 	c.Args = func(cmd *cobra.Command, a []string) error {
 		if len(a) == 0 {
 			return nil
 		}
-		meant := ""
-		if like := cmd.SuggestionsFor(a[0]); len(like) > 0 {
-			meant = fmt.Sprintf("; did you mean %q?", like[0])
+		var names []string
+		for _, sub := range cmd.Commands() {
+			names = append(names, sub.Name())
 		}
-		return usageError{fmt.Errorf("%s has no command %q%s", cmd.CommandPath(), a[0], meant)}
+		return usageError{fmt.Errorf("%s has no command %q%s", cmd.CommandPath(), a[0], config.Meant(a[0], names))}
 	}
 }
 
