@@ -79,6 +79,12 @@ func startPlugins(ctx context.Context, o Options, p pluginSettings) (*pluginhost
 	return h, nil
 }
 
+// stopPlugins stops the plugins, and removes the folder of all daemons' sockets if nobody else is in it.
+func stopPlugins(h *pluginhost.Host) {
+	h.Stop()
+	_ = os.Remove(runtimeRoot())
+}
+
 type pluginSettings struct {
 	kinds []string
 	// dir is where the programs are, dataDir where the plugins keep their data, sockets where they listen. The name of
@@ -119,7 +125,7 @@ func RunMaster(ctx context.Context, o Options) error {
 	if err != nil {
 		return o.unlessStopped(err)
 	}
-	defer h.Stop()
+	defer stopPlugins(h)
 	m, err := newMaster(o, h)
 	if err != nil {
 		return err
@@ -140,7 +146,7 @@ func RunAgent(ctx context.Context, o Options) error {
 	if err != nil {
 		return errors.Join(o.unlessStopped(err), a.close())
 	}
-	defer h.Stop()
+	defer stopPlugins(h)
 	reloadOnHangup(ctx, hangups, o, h, a.conf.PluginDir, agentKinds)
 	return a.run(ctx, h, leaveContainers)
 }
@@ -160,7 +166,7 @@ func RunLocal(ctx context.Context, o Options) error {
 	if err != nil {
 		return errors.Join(o.unlessStopped(err), a.close())
 	}
-	defer h.Stop()
+	defer stopPlugins(h)
 	reloadOnHangup(ctx, hangups, o, h, a.conf.PluginDir, config.Kinds())
 	m, err := newMaster(o, h)
 	if err != nil {
