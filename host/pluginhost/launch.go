@@ -78,12 +78,24 @@ func launch(ctx context.Context, o Options, s Spec, log *output) (_ *link, err e
 	}
 	l.client = goplugin.NewClient(l.clientConfig(o, s, binary, encrypted, certificate))
 	if err := l.connect(ctx); err != nil {
-		return nil, fmt.Errorf("start %s: %w%s", s.Binary, err, log.said())
+		err = fmt.Errorf("start %s: %w%s", s.Binary, err, log.said())
+		if l.process.Load() == nil && ctx.Err() == nil { // who is to run it is not known
+			err = s.at(owner(s), err)
+		}
+		return nil, err
 	}
 	if !s.Plain && encrypted.RootCAs == nil {
 		return nil, fmt.Errorf(`start %s: it does no TLS: its first line ends without a certificate; say tls = "off" in its block, or --tls off on the command line`, s.Binary)
 	}
 	return l, nil
+}
+
+// owner is the attribute that says who runs the plugin.
+func owner(s Spec) string {
+	if s.User != "" {
+		return "user"
+	}
+	return "group"
 }
 
 // socketDir makes a folder for one process. Its owner alone may enter the folder that go-plugin makes in it.
