@@ -40,7 +40,7 @@ func (p Plugin) At(name string, err error) error {
 	if !ok {
 		at = p.at
 	}
-	return newError(hcl.Diagnostics{mistake(at, "Not possible here", "%s", sentence(err))}, p.config.sources)
+	return where{at, p.config.sources}.show(err)
 }
 
 // blockDecoder gathers what is wrong with a config block, and where it holds secrets.

@@ -118,6 +118,9 @@ func RunMaster(ctx context.Context, o Options) error {
 	hangups := hangupSignal()
 	o.warn()
 	conf := o.Settings.Master
+	if err := checkFiles(conf.TLS, conf.Authentication); err != nil {
+		return err
+	}
 	h, err := startPlugins(ctx, o, pluginSettings{
 		kinds: masterKinds, dir: conf.PluginDir, dataDir: conf.DataDir, recovering: hasRegistry(conf.DataDir),
 		sockets: filepath.Join(runtimeRoot(), "master-"+shortName(conf.DataDir)),
@@ -138,6 +141,9 @@ func RunMaster(ctx context.Context, o Options) error {
 func RunAgent(ctx context.Context, o Options) error {
 	hangups := hangupSignal()
 	o.warn()
+	if err := checkFiles(o.Settings.Agent.TLS, o.Settings.Agent.Authentication); err != nil {
+		return err
+	}
 	a, err := openAgent(o)
 	if err != nil {
 		return err
@@ -156,6 +162,11 @@ func RunAgent(ctx context.Context, o Options) error {
 func RunLocal(ctx context.Context, o Options) error {
 	hangups := hangupSignal()
 	o.warn()
+	masterConf, agentConf := o.Settings.Master, o.Settings.Agent
+	if err := errors.Join(
+		checkFiles(masterConf.TLS, masterConf.Authentication), checkFiles(agentConf.TLS, agentConf.Authentication)); err != nil {
+		return err
+	}
 	a, err := openAgent(o)
 	if err != nil {
 		return err
