@@ -66,6 +66,7 @@ func TestBadConfiguration(t *testing.T) {
 		"wrong type":        {[]string{"data_dir ", "agent_ping_timeout = 5\n data_dir "}, []string{"master-changed.hcl:", "agent_ping_timeout", "15s"}},
 		"out of range":      {[]string{"data_dir ", "agent_ping_timeout = \"1ms\"\n data_dir "}, []string{"master-changed.hcl:", "agent_ping_timeout", "1s"}},
 		"not an address":    {[]string{c.address, "somewhere"}, []string{"master-changed.hcl:2:", "host:port"}},
+		"one address twice": {[]string{c.link, c.address}, []string{"master-changed.hcl:3:18: ", "listen and agent_listen are both " + c.address, "port of its own", "^"}},
 		"open to the world": {[]string{c.address, "0.0.0.0:1"}, []string{"master-changed.hcl:2:", "TLS", "insecure = true"}},
 		"missing plugin":    {[]string{`plugin "allocator" "drf"`, `plugin "allocator" "missing"`}, []string{"master-changed.hcl:", `allocator "missing"`, "allocator-missing", "plugin_dir", "^"}},
 		"wrong checksum":    {[]string{sum, other}, []string{"master-changed.hcl:", `allocator "drf"`, sum, other, "| ", "^"}},
