@@ -82,7 +82,9 @@ func (a *Agent) masterConnected(e MasterConnected) {
 
 func (a *Agent) masterGone(e MasterGone) {
 	if e.Conn == a.link.conn && e.Conn != "" {
-		a.log(slog.LevelWarn, "connection to master lost; tasks run on", slog.String("master", a.link.address))
+		if a.exit == nil {
+			a.log(slog.LevelWarn, "connection to master lost; tasks run on", slog.String("master", a.link.address))
+		}
 		a.disconnect()
 	}
 }

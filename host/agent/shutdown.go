@@ -22,7 +22,11 @@ func (a *Agent) shutdown(reason string, leaving bool) {
 	if a.exit != nil {
 		return
 	}
-	a.log(slog.LevelWarn, "agent shuts down", slog.String("reason", reason))
+	level := slog.LevelWarn
+	if leaving {
+		level = slog.LevelInfo
+	}
+	a.log(level, "agent shuts down", slog.String("reason", reason))
 	a.exit = &exit{reason: reason, leaving: leaving}
 	a.cancelTimer(TimerID{Kind: TimerRegister})
 	a.setTimer(TimerID{Kind: TimerExit}, a.cfg.ShutdownGrace+exitSlack)

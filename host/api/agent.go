@@ -22,7 +22,7 @@ func NewAgent(c AgentConfig) http.Handler {
 	daemon := c.about("agent", agentapi.RealmRead, agentMetrics(c.Agent))
 	mux := endpoint.NewMux(c.Authenticator, "slave(1)")
 	mux.Handle(daemon.Routes()...)
-	mux.Handle(agentapi.New(agentapi.Config{Agent: c.Agent, Control: c.Control, About: daemon}).Routes()...)
+	mux.Handle(agentapi.New(agentapi.Config{Agent: c.Agent, Control: c.Control, About: daemon, Log: c.Log}).Routes()...)
 	mux.Handle(c.Extra...)
 	pages(mux, daemon, false)
 	return mux

@@ -1,14 +1,18 @@
 package api_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
+	"log/slog"
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -37,22 +41,29 @@ type machine struct {
 	server *httptest.Server
 	steps  int
 	specs  map[string]containerizer.Spec
+	// unmeasured are the containers whose usage is not known, for the reason unmeasurable.
+	unmeasured   []string
+	unmeasurable error
+	log          bytes.Buffer
 }
 
 // State returns the agent's state.
 func (m *machine) State() *agent.State { return m.agent.State() }
 
-// Usage is what every container uses.
+// Usage is what every container uses that is measured.
 func (m *machine) Usage(_ context.Context, ids []string) (map[string]isolator.Usage, error) {
 	all := map[string]isolator.Usage{}
 	for _, id := range ids {
+		if slices.Contains(m.unmeasured, id) {
+			continue
+		}
 		all[id] = isolator.Usage{
 			Timestamp: time.Unix(1, 0), CPUsUserTimeSecs: proto.Float64(0.5), CPUsSystemTimeSecs: proto.Float64(0.25),
 			CPUsSoftLimit: proto.Float64(0.1), MemLimitBytes: proto.Uint64(32 << 20), MemSoftLimitBytes: proto.Uint64(32 << 20),
 			MemRSSBytes: proto.Uint64(1 << 20),
 		}
 	}
-	return all, nil
+	return all, m.unmeasurable
 }
 
 func newMachine(t *testing.T, auth authorizer.Authorizer) *machine {
@@ -83,7 +94,8 @@ func newMachine(t *testing.T, auth authorizer.Authorizer) *machine {
 	}}})
 	handler := api.NewAgent(api.AgentConfig{
 		Common: api.Common{
-			Control: access.NewControl(auth), Started: time.Now(), Flags: map[string]string{"port": "5051"}, Log: testLog(t),
+			Control: access.NewControl(auth), Started: time.Now(), Flags: map[string]string{"port": "5051"},
+			Log: slog.New(slog.NewTextHandler(io.MultiWriter(t.Output(), &m.log), &slog.HandlerOptions{Level: slog.LevelWarn})),
 		},
 		Agent: m,
 	})
@@ -238,6 +250,41 @@ func TestAgentDocuments(t *testing.T) {
 		if resp, _ := m.get(t, path); resp.StatusCode != status {
 			t.Errorf("%s: %s", path, resp.Status)
 		}
+	}
+}
+
+// TestUsageNotKnown: containers are listed with the statistics that there are, and the log says why some are missing.
+func TestUsageNotKnown(t *testing.T) {
+	t.Parallel()
+	m := newMachine(t, nil)
+	known, unknown := m.run("F1", "t1"), m.run("F1", "t2")
+	m.unmeasured, m.unmeasurable = []string{unknown.ID}, errors.New(`isolator "x": broken`)
+	type listed struct {
+		ID         string          `json:"container_id"`
+		Executor   string          `json:"executor_id"`
+		Statistics json.RawMessage `json:"statistics"`
+		Status     json.RawMessage `json:"status"`
+	}
+	var all []listed
+	resp, text := m.get(t, "/containers")
+	if err := json.Unmarshal([]byte(text), &all); err != nil || resp.StatusCode != 200 || len(all) != 2 {
+		t.Fatalf("%s %v %s", resp.Status, err, text)
+	}
+	for _, c := range all {
+		if (c.Statistics != nil) != (c.ID == known.ID) || c.Status == nil {
+			t.Errorf("%s", text)
+		}
+	}
+	if log := m.log.String(); !strings.Contains(log, `isolator \"x\": broken`) {
+		t.Errorf("the log says %q", log)
+	}
+	all = nil
+	if resp, text := m.get(t, "/monitor/statistics"); json.Unmarshal([]byte(text), &all) != nil || len(all) != 1 || all[0].Executor != "t1" {
+		t.Errorf("%s %s", resp.Status, text)
+	}
+	if resp, text := m.post(t, `{"type": "GET_CONTAINERS"}`); resp.StatusCode != 200 ||
+		strings.Count(text, `"container_status"`) != 2 || strings.Count(text, `"resource_statistics"`) != 1 {
+		t.Errorf("%s %s", resp.Status, text)
 	}
 }
 

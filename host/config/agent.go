@@ -49,10 +49,10 @@ func (a *Agent) fields() []field {
 	}
 }
 
-func decodeAgent(block *hcl.Block, eval *hcl.EvalContext) (*Agent, hcl.Diagnostics) {
+func decodeAgent(block *hcl.Block, eval *hcl.EvalContext, sources map[string][]byte) (*Agent, hcl.Diagnostics) {
 	a := newAgent()
 	content, diags := decode(block.Body, eval, a.fields(), securityBlocks()...)
-	bad := decodeSecurity(content, eval, &a.TLS, &a.Authentication)
+	bad := decodeSecurity(content, eval, sources, &a.TLS, &a.Authentication)
 	diags = append(diags, bad...)
 	if diags.HasErrors() {
 		return a, diags

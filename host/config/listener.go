@@ -16,12 +16,36 @@ type listener struct {
 }
 
 func (m *Master) checkListeners(content *hcl.BodyContent, block *hcl.Block) hcl.Diagnostics {
-	diags := checkAdvertised(content, block, m.Listen, m.Advertise)
-	return append(diags, checkOpen(content, block, m.Insecure, m.TLS, m.Authentication, []listener{
+	listeners := []listener{
 		{attribute: "listen", address: m.Listen},
 		{attribute: "agent_listen", address: m.AgentListen, mutual: true},
 		{attribute: "raft_listen", address: m.RaftListen, mutual: true},
-	})...)
+	}
+	diags := checkAdvertised(content, block, m.Listen, m.Advertise)
+	diags = append(diags, checkDistinct(content, block, listeners)...)
+	return append(diags, checkOpen(content, block, m.Insecure, m.TLS, m.Authentication, listeners)...)
+}
+
+// checkDistinct refuses two listeners at one address. Port 0 is another one each time.
+func checkDistinct(content *hcl.BodyContent, block *hcl.Block, listeners []listener) hcl.Diagnostics {
+	var diags hcl.Diagnostics
+	taken := map[string]listener{}
+	for _, l := range listeners {
+		other, twice := taken[l.address]
+		taken[l.address] = l
+		if _, port, _ := net.SplitHostPort(l.address); !twice || port == "0" {
+			continue
+		}
+		at := block.DefRange
+		for _, name := range []string{other.attribute, l.attribute} { // the other may be the default
+			if attribute, ok := content.Attributes[name]; ok {
+				at = attribute.Expr.Range()
+			}
+		}
+		diags = append(diags, mistake(at, "One address for two listeners", "%s and %s are both %s. Each needs a port of its own.",
+			other.attribute, l.attribute, l.address))
+	}
+	return diags
 }
 
 func (a *Agent) checkListeners(content *hcl.BodyContent, block *hcl.Block) hcl.Diagnostics {

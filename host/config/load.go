@@ -103,11 +103,11 @@ func (r *reader) block(block *hcl.Block, eval *hcl.EvalContext) {
 	switch block.Type {
 	case "master":
 		if r.once("master", block) {
-			s.Master, diags = decodeMaster(block, eval)
+			s.Master, diags = decodeMaster(block, eval, r.sources)
 		}
 	case "agent":
 		if r.once("agent", block) {
-			s.Agent, diags = decodeAgent(block, eval)
+			s.Agent, diags = decodeAgent(block, eval, r.sources)
 		}
 	case "log":
 		if r.once("log", block) {

@@ -29,10 +29,10 @@ func (m *Master) fields() []field {
 	}
 }
 
-func decodeMaster(block *hcl.Block, eval *hcl.EvalContext) (*Master, hcl.Diagnostics) {
+func decodeMaster(block *hcl.Block, eval *hcl.EvalContext, sources map[string][]byte) (*Master, hcl.Diagnostics) {
 	m := newMaster()
 	content, diags := decode(block.Body, eval, m.fields(), securityBlocks()...)
-	bad := decodeSecurity(content, eval, &m.TLS, &m.Authentication)
+	bad := decodeSecurity(content, eval, sources, &m.TLS, &m.Authentication)
 	diags = append(diags, bad...)
 	if diags.HasErrors() {
 		return m, diags
@@ -45,20 +45,20 @@ func securityBlocks() []hcl.BlockHeaderSchema {
 	return []hcl.BlockHeaderSchema{{Type: "tls"}, {Type: "authentication", LabelNames: []string{"scheme"}}}
 }
 
-func decodeSecurity(content *hcl.BodyContent, eval *hcl.EvalContext, t **TLS, a **Authentication) hcl.Diagnostics {
+func decodeSecurity(content *hcl.BodyContent, eval *hcl.EvalContext, sources map[string][]byte, t **TLS, a **Authentication) hcl.Diagnostics {
 	var diags hcl.Diagnostics
 	for _, block := range content.Blocks {
 		var bad hcl.Diagnostics
 		switch {
 		case block.Type == "tls" && *t == nil:
-			*t = &TLS{}
+			*t = &TLS{where: where{block.DefRange, sources}}
 			_, bad = decode(block.Body, eval, []field{
 				path("cert_file", &(*t).CertFile).must(),
 				path("key_file", &(*t).KeyFile).must(),
 				path("ca_file", &(*t).CAFile).must(),
 			})
 		case block.Type == "authentication" && *a == nil:
-			*a = &Authentication{Scheme: block.Labels[0]}
+			*a = &Authentication{Scheme: block.Labels[0], where: where{block.DefRange, sources}}
 			bad = decodeAuthentication(block, eval, *a)
 		default:
 			bad = hcl.Diagnostics{mistake(block.DefRange, "Duplicate "+block.Type+" block", "Only one is allowed here.")}

@@ -33,13 +33,14 @@ func (p Plugin) decode(schema *pluginv1.Block) (*blockDecoder, map[string]any) {
 	return d, d.block(body, schema, p.config.at)
 }
 
-// At gives an error that came of an attribute or block of the plugin's, such as "cgroup", its place in the file.
+// At gives an error that came of an attribute or block of the plugin's, such as "cgroup", its place in the file. That of
+// one which is not there is the plugin block's own.
 func (p Plugin) At(name string, err error) error {
 	at, ok := p.config.places[name]
 	if !ok {
-		return err
+		at = p.at
 	}
-	return newError(hcl.Diagnostics{mistake(at, "Not possible here", "%s", sentence(err))}, p.config.sources)
+	return where{at, p.config.sources}.show(err)
 }
 
 // blockDecoder gathers what is wrong with a config block, and where it holds secrets.

@@ -121,6 +121,8 @@ type TLS struct {
 	KeyFile  string
 	// CAFile signs the certificates of masters and agents among each other.
 	CAFile string
+
+	where where
 }
 
 // Authentication is an authentication block.
@@ -129,6 +131,8 @@ type Authentication struct {
 	Scheme string
 	// CredentialsFile is JSON: {"credentials": [{"principal": "...", "secret": "..."}]}.
 	CredentialsFile string
+
+	where where
 }
 
 // Log is the log block.

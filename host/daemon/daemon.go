@@ -40,6 +40,18 @@ func shortName(path string) string {
 	return hex.EncodeToString(sum[:6])
 }
 
+// errStopped says that a daemon was told to stop before its plugins were up.
+var errStopped = errors.New("stopped before it was up")
+
+// unlessStopped is the error of a start, if it is one: that of a daemon which was told to stop is none.
+func (o Options) unlessStopped(err error) error {
+	if errors.Is(err, errStopped) {
+		o.Log.Info(errStopped.Error())
+		return nil
+	}
+	return err
+}
+
 // startPlugins starts the plugins of some kinds.
 func startPlugins(ctx context.Context, o Options, p pluginSettings) (*pluginhost.Host, error) {
 	specs, err := pluginSpecs(o.Settings, p.dir, p.kinds...)
@@ -55,13 +67,22 @@ func startPlugins(ctx context.Context, o Options, p pluginSettings) (*pluginhost
 		mode = pluginhost.Degraded
 	}
 	err = h.Start(ctx, specs, mode)
-	if errors.Is(err, pluginhost.ErrInUse) {
+	switch {
+	case errors.Is(err, pluginhost.ErrInUse):
 		return nil, fmt.Errorf("%s is in use: %w", p.dataDir, err)
+	case err != nil && ctx.Err() != nil:
+		return nil, errStopped
 	}
 	if err != nil {
 		return nil, err
 	}
 	return h, nil
+}
+
+// stopPlugins stops the plugins, and removes the folder of all daemons' sockets if nobody else is in it.
+func stopPlugins(h *pluginhost.Host) {
+	h.Stop()
+	_ = os.Remove(runtimeRoot())
 }
 
 type pluginSettings struct {
@@ -94,44 +115,58 @@ func (o Options) warn() {
 
 // RunMaster runs a master until ctx ends or it fails.
 func RunMaster(ctx context.Context, o Options) error {
+	hangups := hangupSignal()
 	o.warn()
 	conf := o.Settings.Master
+	if err := checkFiles(conf.TLS, conf.Authentication); err != nil {
+		return err
+	}
 	h, err := startPlugins(ctx, o, pluginSettings{
 		kinds: masterKinds, dir: conf.PluginDir, dataDir: conf.DataDir, recovering: hasRegistry(conf.DataDir),
 		sockets: filepath.Join(runtimeRoot(), "master-"+shortName(conf.DataDir)),
 	})
 	if err != nil {
-		return err
+		return o.unlessStopped(err)
 	}
-	defer h.Stop()
+	defer stopPlugins(h)
 	m, err := newMaster(o, h)
 	if err != nil {
 		return err
 	}
-	reloadOnHangup(ctx, o, h, conf.PluginDir, masterKinds)
+	reloadOnHangup(ctx, hangups, o, h, conf.PluginDir, masterKinds)
 	return m.run(ctx)
 }
 
 // RunAgent runs an agent until ctx ends or it fails. Its containers run on.
 func RunAgent(ctx context.Context, o Options) error {
+	hangups := hangupSignal()
 	o.warn()
+	if err := checkFiles(o.Settings.Agent.TLS, o.Settings.Agent.Authentication); err != nil {
+		return err
+	}
 	a, err := openAgent(o)
 	if err != nil {
 		return err
 	}
 	h, err := startPlugins(ctx, o, a.pluginSettings(agentKinds, false))
 	if err != nil {
-		return errors.Join(err, a.close())
+		return errors.Join(o.unlessStopped(err), a.close())
 	}
-	defer h.Stop()
-	reloadOnHangup(ctx, o, h, a.conf.PluginDir, agentKinds)
+	defer stopPlugins(h)
+	reloadOnHangup(ctx, hangups, o, h, a.conf.PluginDir, agentKinds)
 	return a.run(ctx, h, leaveContainers)
 }
 
 // RunLocal runs a master and an agent in this process, with one set of plugins, until ctx ends or one of them
 // fails. At the end the agent's tasks are ended.
 func RunLocal(ctx context.Context, o Options) error {
+	hangups := hangupSignal()
 	o.warn()
+	masterConf, agentConf := o.Settings.Master, o.Settings.Agent
+	if err := errors.Join(
+		checkFiles(masterConf.TLS, masterConf.Authentication), checkFiles(agentConf.TLS, agentConf.Authentication)); err != nil {
+		return err
+	}
 	a, err := openAgent(o)
 	if err != nil {
 		return err
@@ -140,10 +175,10 @@ func RunLocal(ctx context.Context, o Options) error {
 	p.recovering = p.recovering || hasRegistry(o.Settings.Master.DataDir)
 	h, err := startPlugins(ctx, o, p)
 	if err != nil {
-		return errors.Join(err, a.close())
+		return errors.Join(o.unlessStopped(err), a.close())
 	}
-	defer h.Stop()
-	reloadOnHangup(ctx, o, h, a.conf.PluginDir, config.Kinds())
+	defer stopPlugins(h)
+	reloadOnHangup(ctx, hangups, o, h, a.conf.PluginDir, config.Kinds())
 	m, err := newMaster(o, h)
 	if err != nil {
 		return errors.Join(err, a.close())

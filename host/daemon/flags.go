@@ -24,6 +24,9 @@ func addFlags(out map[string]string, prefix string, v reflect.Value) {
 		v = v.Elem()
 	}
 	for i := range v.NumField() {
+		if !v.Type().Field(i).IsExported() {
+			continue // where it stands, not what it says
+		}
 		name, field := prefix+snake(v.Type().Field(i).Name), v.Field(i)
 		switch value := field.Interface().(type) {
 		case time.Duration:

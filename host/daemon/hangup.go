@@ -10,11 +10,17 @@ import (
 	"github.com/mezzo-cluster/mezzo/host/pluginhost"
 )
 
-// reloadOnHangup begins to replace plugins on SIGHUP, until ctx ends: the configuration is read again, and every
-// plugin in it gets a new process. One that cannot goes on as it is, and the log says why.
-func reloadOnHangup(ctx context.Context, o Options, h *pluginhost.Host, dir string, kinds []string) {
+// hangupSignal tells of SIGHUP. It is to be called before plugins are started, so that one that comes meanwhile is not
+// lost.
+func hangupSignal() chan os.Signal {
 	hangups := make(chan os.Signal, 1)
 	signal.Notify(hangups, syscall.SIGHUP)
+	return hangups
+}
+
+// reloadOnHangup begins to replace plugins on SIGHUP, until ctx ends: the configuration is read again, and every
+// plugin in it gets a new process. One that cannot goes on as it is, and the log says why.
+func reloadOnHangup(ctx context.Context, hangups chan os.Signal, o Options, h *pluginhost.Host, dir string, kinds []string) {
 	go func() {
 		defer signal.Stop(hangups)
 		for {

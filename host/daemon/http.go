@@ -39,7 +39,18 @@ func authenticator(c *config.Authentication) (access.Authenticator, error) {
 	if c == nil {
 		return access.NoAuthentication{}, nil
 	}
-	return access.LoadBasic(c.CredentialsFile)
+	basic, err := access.LoadBasic(c.CredentialsFile)
+	if err != nil {
+		return nil, c.At(err)
+	}
+	return basic, nil
+}
+
+// checkFiles reads the files that a daemon's tls and authentication blocks name, before anything is started.
+func checkFiles(t *config.TLS, a *config.Authentication) error {
+	_, tlsErr := mutualTLS(t)
+	_, authErr := authenticator(a)
+	return errors.Join(tlsErr, authErr)
 }
 
 // webServer is an HTTP listener with its handler.

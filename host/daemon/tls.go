@@ -18,7 +18,7 @@ func serverTLS(c *config.TLS) (*tls.Config, error) {
 	}
 	cert, err := tls.LoadX509KeyPair(c.CertFile, c.KeyFile)
 	if err != nil {
-		return nil, fmt.Errorf("read the certificate of the tls block: %w", err)
+		return nil, c.At(fmt.Errorf("read the certificate of the tls block: %w", err))
 	}
 	return &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12}, nil
 }
@@ -32,11 +32,11 @@ func mutualTLS(c *config.TLS) (*tls.Config, error) {
 	}
 	pem, err := os.ReadFile(c.CAFile)
 	if err != nil {
-		return nil, fmt.Errorf("read ca_file of the tls block: %w", err)
+		return nil, c.At(fmt.Errorf("read ca_file of the tls block: %w", err))
 	}
 	pool := x509.NewCertPool()
 	if !pool.AppendCertsFromPEM(pem) {
-		return nil, fmt.Errorf("read ca_file of the tls block: %s holds no PEM certificate", c.CAFile)
+		return nil, c.At(fmt.Errorf("read ca_file of the tls block: %s holds no PEM certificate", c.CAFile))
 	}
 	conf.ClientAuth, conf.ClientCAs, conf.RootCAs = tls.RequireAndVerifyClientCert, pool, pool
 	return conf, nil

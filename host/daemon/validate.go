@@ -21,7 +21,8 @@ func PluginSpecs(s *config.Settings) ([]pluginhost.Spec, error) {
 	return pluginSpecs(s, dir, config.Kinds()...)
 }
 
-// Validate starts each of a configuration's plugins by itself, has it judge its config block, and ends it. It returns what
+// Validate reads the files that the daemons need, starts each of a configuration's plugins by itself, has it judge its
+// config block, and ends it. It returns what
 // they warn of, and how many there are. Only plugins with a checksum are started, as by the daemons, unless `mezzo local` is to run it.
 func Validate(ctx context.Context, s *config.Settings) (warnings []string, checked int, err error) {
 	specs, err := PluginSpecs(s)
@@ -30,7 +31,14 @@ func Validate(ctx context.Context, s *config.Settings) (warnings []string, check
 	}
 	local := s.Master != nil && s.Agent != nil
 	warnings, err = pluginhost.Check(ctx, pluginhost.Options{RequireChecksum: !local}, specs)
-	return warnings, len(specs), err
+	var files []error
+	if m := s.Master; m != nil {
+		files = append(files, checkFiles(m.TLS, m.Authentication))
+	}
+	if a := s.Agent; a != nil {
+		files = append(files, checkFiles(a.TLS, a.Authentication))
+	}
+	return warnings, len(specs), errors.Join(append(files, err)...)
 }
 
 // ValidateOffline checks the plugins' config blocks by what the lock file keeps of the plugins, which need not be there.

@@ -10,9 +10,11 @@ import (
 	"time"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
 
 	"github.com/mezzo-cluster/mezzo/host/link/linkgrpc"
 	"github.com/mezzo-cluster/mezzo/host/link/linkv1"
@@ -88,6 +90,9 @@ func (c *Client) Run(ctx context.Context) {
 			level := slog.LevelDebug
 			if text := fmt.Sprint(err); said[addr] != text && leader == "" {
 				said[addr], level = text, slog.LevelWarn
+				if status.Code(err) == codes.FailedPrecondition { // it is there, and none leads yet, as at its start
+					level = slog.LevelInfo
+				}
 			}
 			c.log.Log(ctx, level, "cannot connect to master", "master", addr, "error", err, "leader", leader)
 		}

@@ -56,6 +56,11 @@ func (h *Host) Start(ctx context.Context, specs []Spec, mode Mode) (err error) {
 			return err
 		}
 	}
+	for i, p := range h.plugins {
+		if errs[i] != nil {
+			p.ended(errs[i])
+		}
+	}
 	watch, cancel := context.WithCancel(context.Background())
 	h.mu.Lock()
 	h.cancel = cancel

@@ -290,6 +290,9 @@ func TestDoesNotStart(t *testing.T) {
 					t.Errorf("%v\ndoes not say %q", err, want)
 				}
 			}
+			if log := f.logs.String(); strings.Contains(log, "retry_in") {
+				t.Errorf("the log says that it is tried again: %s", log)
+			}
 			eventually(t, "no process is left", func() bool { return len(running(good.Binary))+len(running(s.Binary)) == 0 })
 			if _, err := os.Stat(f.options.RuntimeDir); !errors.Is(err, os.ErrNotExist) {
 				t.Errorf("the runtime folder is there: %v", err)

@@ -49,7 +49,7 @@ func newInstance(ctx context.Context, o Options, s Spec, log *output) (_ *instan
 		}
 	}()
 	if i.service, err = s.Service(i.description); err != nil {
-		return nil, err
+		return nil, s.at("binary", err)
 	}
 	if err := i.configure(ctx, o, s); err != nil {
 		return nil, err

@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"os"
 	"os/exec"
@@ -45,16 +46,21 @@ func launch(ctx context.Context, o Options, s Spec, log *output) (_ *link, err e
 		}
 	}()
 	if s.SHA256 == "" && o.RequireChecksum {
-		return nil, fmt.Errorf("no sha256 is configured for %s, and plugins are only started with one: `mezzo plugin lock FILE` pins all of a "+
-			"configuration's, and sha256sum %s prints it", s.Binary, s.Binary)
+		return nil, s.at("sha256", fmt.Errorf("no sha256 is configured for %s, and plugins are only started with one: `mezzo plugin lock FILE` pins "+
+			"all of a configuration's, and sha256sum %s prints it", s.Binary, s.Binary))
 	}
 	if s.Plain && !process.UnixSockets {
 		return nil, s.at("tls", errors.New("on this system plugins listen on TCP, and are not spoken to without TLS; leave tls out"))
 	}
 	// Each start opens and hashes anew: a replaced file must not run under an old checksum.
 	binary, err := process.OpenBinary(s.Binary, s.SHA256)
-	if err != nil {
-		return nil, err
+	switch {
+	case errors.Is(err, process.ErrChecksum):
+		return nil, s.at("sha256", err)
+	case errors.Is(err, fs.ErrNotExist) && s.Config != nil:
+		return nil, s.at("binary", fmt.Errorf("%w; put it there, or say where it is by plugin_dir, or by binary in the plugin's block", err))
+	case err != nil:
+		return nil, s.at("binary", err)
 	}
 	defer binary.Close()
 	l.sha256 = binary.SHA256
@@ -72,12 +78,24 @@ func launch(ctx context.Context, o Options, s Spec, log *output) (_ *link, err e
 	}
 	l.client = goplugin.NewClient(l.clientConfig(o, s, binary, encrypted, certificate))
 	if err := l.connect(ctx); err != nil {
-		return nil, fmt.Errorf("start %s: %w%s", s.Binary, err, log.said())
+		err = fmt.Errorf("start %s: %w%s", s.Binary, err, log.said())
+		if l.process.Load() == nil && ctx.Err() == nil { // who is to run it is not known
+			err = s.at(owner(s), err)
+		}
+		return nil, err
 	}
 	if !s.Plain && encrypted.RootCAs == nil {
 		return nil, fmt.Errorf(`start %s: it does no TLS: its first line ends without a certificate; say tls = "off" in its block, or --tls off on the command line`, s.Binary)
 	}
 	return l, nil
+}
+
+// owner is the attribute that says who runs the plugin.
+func owner(s Spec) string {
+	if s.User != "" {
+		return "user"
+	}
+	return "group"
 }
 
 // socketDir makes a folder for one process. Its owner alone may enter the folder that go-plugin makes in it.
@@ -132,8 +150,8 @@ func (l *link) clientConfig(o Options, s Spec, binary *process.Binary, encrypted
 				}
 			}
 			p, err := process.New(process.Spec{
-				Binary: binary, Name: s.String(), Env: env, User: s.User, Group: s.Group, SocketDir: dir, Cgroup: l.cgroup,
-				Stdout: l.output.stdout(), Stderr: l.output.stderr(),
+				Binary: binary, Name: s.processName(), LinkDir: l.dir, Env: env, User: s.User, Group: s.Group, SocketDir: dir,
+				Cgroup: l.cgroup, Stdout: l.output.stdout(), Stderr: l.output.stderr(),
 			})
 			if err != nil {
 				return nil, err

@@ -15,8 +15,10 @@ const lockName = ""
 
 // claimDir makes a folder and locks it until release, which removes it, is called, or the process ends.
 func claimDir(dir string) (release func(), err error) {
-	for {
-		if err := os.MkdirAll(dir, 0o711); err != nil {
+	for try := 0; ; try++ {
+		if err := os.MkdirAll(dir, 0o711); errors.Is(err, os.ErrNotExist) && try < 10 {
+			continue // another daemon has just removed the folder above it, as the last one there
+		} else if err != nil {
 			return nil, err
 		}
 		f, err := os.Open(dir)

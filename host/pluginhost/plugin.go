@@ -94,7 +94,8 @@ func (p *Plugin) Report(problem string) {
 	}
 }
 
-// start makes the first or the next process. The machine must be in the state Starting.
+// start makes the first or the next process. The machine must be in the state Starting; after an error that is not the
+// end of the host, ended is to be called.
 func (p *Plugin) start(ctx context.Context) error {
 	spec := p.Spec()
 	i, err := newInstance(ctx, p.options, spec, newOutput(p.logger))
@@ -105,9 +106,7 @@ func (p *Plugin) start(ctx context.Context) error {
 		}
 	}
 	if err != nil {
-		err = fmt.Errorf("%s: %w", spec, err)
-		p.ended(err)
-		return err
+		return fmt.Errorf("%s: %w", spec, err)
 	}
 	p.install(i, supervise.Started)
 	return nil

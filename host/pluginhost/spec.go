@@ -3,6 +3,7 @@ package pluginhost
 import (
 	"fmt"
 	"log/slog"
+	"path/filepath"
 	"time"
 
 	"github.com/mezzo-cluster/mezzo/host/pluginhost/cgroup"
@@ -47,6 +48,15 @@ type Spec struct {
 
 // String is how errors name the plugin: `allocator "drf"`.
 func (s Spec) String() string { return fmt.Sprintf("%s %q", s.Kind, s.Name) }
+
+// processName is what the system calls the plugin's processes: "allocator-drf". Who only asks a program what it is has no
+// names for it.
+func (s Spec) processName() string {
+	if s.Kind == "" {
+		return filepath.Base(s.Binary)
+	}
+	return s.Kind + "-" + s.Name
+}
 
 // at shows an error at the place of what it came of, where there is one.
 func (s Spec) at(name string, err error) error {

@@ -55,7 +55,9 @@ func (p *Plugin) again(ctx context.Context) {
 	action := p.machine.Step(time.Now(), supervise.Waited)
 	p.mu.Unlock()
 	if action.Start {
-		_ = p.start(ctx) // logged, and tried again
+		if err := p.start(ctx); err != nil {
+			p.ended(err)
+		}
 	}
 }
 

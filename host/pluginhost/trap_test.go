@@ -160,7 +160,7 @@ func script(t *testing.T, text string) *process.Binary {
 func startProcess(t *testing.T, b *process.Binary) *process.Process {
 	t.Helper()
 	o := newOutput(slog.New(slog.DiscardHandler))
-	p, err := process.New(process.Spec{Binary: b, Name: "test", SocketDir: testbinary.ShortDir(t), Env: []string{"PATH=/bin:/usr/bin"}, Stdout: o.stdout(), Stderr: o.stderr()})
+	p, err := process.New(process.Spec{Binary: b, Name: "test", LinkDir: t.TempDir(), SocketDir: testbinary.ShortDir(t), Env: []string{"PATH=/bin:/usr/bin"}, Stdout: o.stdout(), Stderr: o.stderr()})
 	if err != nil {
 		t.Fatal(err)
 	}

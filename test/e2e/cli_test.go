@@ -5,6 +5,7 @@ package e2e
 import (
 	"bufio"
 	"fmt"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -102,6 +103,53 @@ func TestRunInterrupted(t *testing.T) {
 	}
 }
 
+// Who stops reading the output, as head does, ends the task, too.
+func TestRunNotRead(t *testing.T) {
+	t.Parallel()
+	c := startCluster(t, site{})
+	cmd := exec.Command(filepath.Join(suite.bin, "mezzo"), "run", "--master", c.address, "--", "while :; do echo more; sleep 0.1; done")
+	cmd.Env = environment()
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := suite.family.Start(cmd); err != nil {
+		t.Fatal(err)
+	}
+	if line, err := bufio.NewReader(out).ReadString('\n'); err != nil || line != "more\n" {
+		t.Errorf("its first line: %q %v", line, err)
+	}
+	out.Close()
+	_ = suite.family.Wait(cmd)
+	if status := cmd.ProcessState.ExitCode(); status != 130 {
+		t.Errorf("the exit status is %d", status)
+	}
+	if r := c.mezzo("ps"); r.status != 0 || !strings.Contains(r.stdout, "No tasks are running") {
+		t.Errorf("ps: %s", r)
+	}
+}
+
+// What cannot be written is an error.
+func TestOutputNotWritten(t *testing.T) {
+	t.Parallel()
+	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer full.Close()
+	drf := filepath.Join(suite.bin, "allocator-drf")
+	for _, args := range [][]string{{"version"}, {"version", "-o", "json"}, {"plugin", "inspect", drf}} {
+		cmd := exec.Command(filepath.Join(suite.bin, "mezzo"), args...)
+		cmd.Stdout = full
+		if err := suite.family.Start(cmd); err != nil {
+			t.Fatal(err)
+		}
+		if _ = suite.family.Wait(cmd); cmd.ProcessState.ExitCode() != 1 {
+			t.Errorf("%v with a full disk: %s", args, cmd.ProcessState)
+		}
+	}
+}
+
 func TestLists(t *testing.T) {
 	t.Parallel()
 	c := startCluster(t, site{agent: `attributes = { rack = "r7" }`})
@@ -132,6 +180,7 @@ func TestLists(t *testing.T) {
 		}
 	}
 	checkJSON(t, c, f)
+	mustSay(t, c.mezzo("rn"), 2, `did you mean "run"`)
 	mustSay(t, c.mezzo("agnets"), 2, "agnets", `did you mean "agents"`)
 	mustSay(t, c.mezzo("plugin", "lst"), 2, "lst", `did you mean "list"`)
 	mustSay(t, c.mezzo("ps", "--no-such-flag"), 2, "no-such-flag")
@@ -170,6 +219,9 @@ func checkJSON(t *testing.T, c *cluster, f *framework) {
 	if frameworks := decode[[]map[string]any](t, c.mezzo("frameworks", "-o", "json").stdout); len(frameworks) != 1 || frameworks[0]["id"] != f.id.GetValue() {
 		t.Errorf("frameworks has %v", frameworks)
 	}
+	if p := decode[pluginStatus](t, c.mezzo("plugin", "reload", "allocator", "drf", "-o", "json").stdout); p.Name != "drf" || p.State != "ready" {
+		t.Errorf("plugin reload has %+v", p)
+	}
 	if plugins := decode[[]pluginStatus](t, c.mezzo("plugin", "list", "-o", "json").stdout); len(plugins) != 2 || plugins[0].State != "ready" {
 		t.Errorf("plugin list has %+v", plugins)
 	}
@@ -183,6 +235,13 @@ func TestPluginInspectAndVerify(t *testing.T) {
 		r := command(t, "mezzo", "plugin", "inspect", binary)
 		if r.status != 0 || !strings.Contains(r.stdout, want) || !strings.Contains(r.stdout, `plugin "`+kind+`" "`+instance+`"`) || !strings.Contains(r.stdout, checksum(t, binary)) {
 			t.Errorf("inspect %s: %s", name, r)
+		}
+		said := decode[struct {
+			Name, SHA256 string
+			Schema       map[string]any
+		}](t, command(t, "mezzo", "plugin", "inspect", "-o", "json", binary).stdout)
+		if said.Name != instance || said.SHA256 != checksum(t, binary) || said.Schema == nil {
+			t.Errorf("inspect %s as JSON: %+v", name, said)
 		}
 	}
 	mustSay(t, command(t, "mezzo", "plugin", "inspect", "/bin/true"), 1, "/bin/true")

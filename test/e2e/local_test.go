@@ -60,7 +60,13 @@ func TestLocal(t *testing.T) {
 func TestNothingAccumulates(t *testing.T) {
 	t.Parallel()
 	c, d := startLocal(t)
-	t.Cleanup(func() { d.end(syscall.SIGTERM); c.checkNothingLeft(c.agents[0]) })
+	t.Cleanup(func() {
+		d.end(syscall.SIGTERM)
+		c.checkNothingLeft(c.agents[0])
+		if strings.Contains(d.output(), "level=WARN") || strings.Contains(d.output(), "level=ERROR") {
+			t.Error("the log warns, though all went well")
+		}
+	})
 	c.wait()
 	f := subscribe(t, c)
 	round := func(n int) {

@@ -206,7 +206,8 @@ func TestIsolatorKilled(t *testing.T) {
 	c := startCluster(t, s)
 	a, f := c.agents[0], subscribe(t, c)
 	f.run(sleeper("runs-on"), shell("greedy-later", newGateIn(dir).wait()+`x=$(head -c 200000000 /dev/zero | tr '\0' x); echo ${#x}`))
-	stay := processesOf(t, f.await("runs-on", mesos.TaskState_TASK_RUNNING))
+	running := f.await("runs-on", mesos.TaskState_TASK_RUNNING)
+	stay, id := processesOf(t, running), running.GetContainerStatus().GetContainerId().GetValue()
 	p := ready(t, a.address, "isolator", 0)
 	back := hide(t, dir, "isolator-cgroups")
 	p.send(t, syscall.SIGKILL)
@@ -216,6 +217,7 @@ func TestIsolatorKilled(t *testing.T) {
 		}
 		return nil
 	})
+	checkListedUnmeasured(t, a, id)
 	f.launch(shell("waits", "exit 0"))
 	meanwhile(t, time.Second, "the launch waits", func() error {
 		if h := f.history("waits"); len(h) > 0 {
@@ -233,6 +235,33 @@ func TestIsolatorKilled(t *testing.T) {
 	}
 	f.kill("runs-on", 0)
 	f.end("runs-on", "STARTING RUNNING KILLED")
+}
+
+// checkListedUnmeasured: while its isolator is down, a container is listed with what else is known of it, and the log
+// and the metrics tell why that is not all.
+func checkListedUnmeasured(t *testing.T, a *agent, id string) {
+	t.Helper()
+	var all []struct {
+		ID         string             `json:"container_id"`
+		Statistics map[string]float64 `json:"statistics"`
+		Status     struct {
+			PID int `json:"executor_pid"`
+		} `json:"status"`
+	}
+	if err := getJSON(a.address, "/containers?container_id="+id, &all); err != nil || len(all) != 1 || all[0].Status.PID == 0 {
+		t.Fatalf("/containers: %v %+v", err, all)
+	}
+	_, limited := all[0].Statistics["mem_limit_bytes"]
+	if _, measured := all[0].Statistics["cpus_user_time_secs"]; !measured || limited {
+		t.Errorf("without the isolator, only what the processes tell is known: %v", all[0].Statistics)
+	}
+	if !strings.Contains(a.output(), "what containers use is not known, or in part only") {
+		t.Error("the log does not say why figures are missing")
+	}
+	r, err := request(http.MethodGet, a.address, "/metrics", "", nil)
+	if err != nil || !strings.Contains(r.body, `mezzo_plugin_up{kind="isolator",plugin="cgroups"} 0`) {
+		t.Errorf("/metrics does not say that the isolator is down: %v", err)
+	}
 }
 
 func newGateIn(dir string) gate { return gate(filepath.Join(dir, "open")) }
@@ -381,14 +410,14 @@ func TestPluginPrivileges(t *testing.T) {
 	f.end("after", "STARTING RUNNING FINISHED")
 }
 
-// checkPrivileges looks whether a plugin runs as nobody and sees of the tests' variables the one that is let through.
+// checkPrivileges looks whether a plugin runs by its name as nobody and sees of the tests' variables the one that is let through.
 func checkPrivileges(t *testing.T, p pluginStatus, through string) {
 	t.Helper()
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.PID))
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"Uid:\t65534\t65534\t65534\t65534", "Gid:\t65534\t65534\t65534\t65534", "Groups:\t \n", "CapEff:\t0000000000000000", "CapPrm:\t0000000000000000"} {
+	for _, want := range []string{"Name:\t" + p.Kind + "-" + p.Name + "\n", "Uid:\t65534\t65534\t65534\t65534", "Gid:\t65534\t65534\t65534\t65534", "Groups:\t \n", "CapEff:\t0000000000000000", "CapPrm:\t0000000000000000"} {
 		if !strings.Contains(string(status), want) {
 			t.Errorf("%s: its status lacks %q:\n%s", p.Kind, want, status)
 		}

@@ -83,6 +83,10 @@ func TestAuthorizerInPython(t *testing.T) {
 
 	replaceFile(t, file, permissions)
 	before := readyAs(t, c, 0)
+	// The kernel keeps 15 bytes of the name.
+	if name, err := os.ReadFile(fmt.Sprintf("/proc/%d/comm", before.PID)); err != nil || string(name) != "authorizer-pyth\n" {
+		t.Errorf("the process is called %q, %v", name, err)
+	}
 	before.send(t, syscall.SIGKILL)
 	after := readyAs(t, c, before.PID)
 	if after.Restarts != before.Restarts+1 {

@@ -5,6 +5,7 @@ package agentapi
 
 import (
 	"context"
+	"log/slog"
 	"net/http"
 	"sync"
 
@@ -26,7 +27,7 @@ const (
 type Agent interface {
 	// State returns the state published last, nil while the agent recovers.
 	State() *agent.State
-	// Usage returns what the containers use, those of them that are known.
+	// Usage returns what the containers use, as far as that is known, also beside an error.
 	Usage(ctx context.Context, containers []string) (map[string]isolator.Usage, error)
 }
 
@@ -36,6 +37,7 @@ type Config struct {
 	Control *access.Control
 	// About is the daemon.
 	About *about.Daemon
+	Log   *slog.Logger
 }
 
 // Endpoints serves them. It is safe for concurrent use.

@@ -60,23 +60,25 @@ func (e *Endpoints) running(ctx context.Context, who access.Principal, only stri
 	if err := view.Err(); err != nil {
 		return nil, endpoint.AccessError(err)
 	}
-	return e.withUsage(ctx, out, ids)
+	e.addUsage(ctx, out, ids)
+	return out, nil
 }
 
-func (e *Endpoints) withUsage(ctx context.Context, all []container, ids []string) ([]container, error) {
+// addUsage adds what is known of the containers' usage. As in Mesos, what cannot be measured is left out, and the log
+// says so: a list of containers without some figures is of more use than none.
+func (e *Endpoints) addUsage(ctx context.Context, all []container, ids []string) {
 	if len(ids) == 0 {
-		return all, nil
+		return
 	}
 	usage, err := e.Agent.Usage(ctx, ids)
-	if err != nil {
-		return nil, endpoint.Unavailable(access.RetryAfter, "Usage of the containers is not known: %v", err)
+	if err != nil && ctx.Err() == nil {
+		e.Log.Warn("what containers use is not known, or in part only", "error", err)
 	}
 	for i := range all {
 		if u, ok := usage[all[i].Container]; ok {
 			all[i].usage = statistics(u)
 		}
 	}
-	return all, nil
 }
 
 // containers answers /containers.

@@ -12,7 +12,7 @@ import (
 func newLocal() *cobra.Command {
 	data := ""
 	cmd := &cobra.Command{
-		Use: "local FILE", Short: "Run a master and an agent in one process, to try things out", GroupID: "daemon", Args: args(cobra.ExactArgs(1)),
+		Use: "local FILE", Short: "Run a master and an agent in one process, to try things out", GroupID: daemonGroup, Args: args(cobra.ExactArgs(1)),
 		Long: `Runs a master and an agent on this machine, as a configuration file with both blocks says. Plugins need no checksum
 here. Interrupted, it ends all tasks and then itself. Killed, it leaves the tasks running, and finds them again at the next
 start on the same data.`,
@@ -44,7 +44,7 @@ func missing(s *config.Settings) string {
 
 func newMaster() *cobra.Command {
 	return &cobra.Command{
-		Use: "master FILE", Short: "Run a master", GroupID: "daemon", Args: args(cobra.ExactArgs(1)),
+		Use: "master FILE", Short: "Run a master", GroupID: daemonGroup, Args: args(cobra.ExactArgs(1)),
 		Long:    "Runs a master as the file's master block says. See `mezzo config validate` and docs/operators.md.",
 		Example: "  mezzo master /etc/mezzo/master.hcl",
 		RunE: func(cmd *cobra.Command, a []string) error {
@@ -62,7 +62,7 @@ func newMaster() *cobra.Command {
 
 func newAgent() *cobra.Command {
 	return &cobra.Command{
-		Use: "agent FILE", Short: "Run an agent", GroupID: "daemon", Args: args(cobra.ExactArgs(1)),
+		Use: "agent FILE", Short: "Run an agent", GroupID: daemonGroup, Args: args(cobra.ExactArgs(1)),
 		Long: `Runs an agent as the file's agent block says. Interrupted or killed, it leaves its containers running, and finds them
 again at the next start; SIGUSR1 ends its tasks and has it leave the cluster.`,
 		Example: "  mezzo agent /etc/mezzo/agent.hcl",

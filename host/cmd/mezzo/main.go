@@ -9,12 +9,15 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+
+	"github.com/spf13/cobra"
 )
 
 // Exit codes that scripts can rely on, beside 0 for success. `mezzo run` exits with its task's own.
 const (
-	exitFailed = 1
-	exitUsage  = 2
+	exitFailed      = 1
+	exitUsage       = 2
+	exitInterrupted = 130
 )
 
 // exitError ends the program with a code; what there was to say has been said.
@@ -26,8 +29,10 @@ func (e exitError) Error() string { return fmt.Sprintf("exit status %d", int(e))
 type usageError struct{ error }
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := newRoot().ExecuteContext(ctx)
+	root := newRoot()
+	ctx, stop := signal.NotifyContext(context.Background(), endings(root)...)
+	cmd, err := root.ExecuteContextC(ctx)
+	interrupted := ctx.Err() != nil && cmd.GroupID != daemonGroup
 	stop()
 	var code exitError
 	var usage usageError
@@ -38,8 +43,25 @@ func main() {
 	case errors.As(err, &usage):
 		fmt.Fprintf(os.Stderr, "mezzo: %v\nRun 'mezzo --help', or --help after a command, for what it takes.\n", err)
 		os.Exit(exitUsage)
+	case interrupted:
+		fmt.Fprintln(os.Stderr, "mezzo: interrupted")
+		os.Exit(exitInterrupted)
 	default:
 		fmt.Fprintf(os.Stderr, "mezzo: %v\n", err)
 		os.Exit(exitFailed)
 	}
+}
+
+// endings are the signals that end the command, which tidies up before. The daemons are told by SIGHUP to read their
+// configuration again, and are not to die of one that comes before they have read it.
+func endings(root *cobra.Command) []os.Signal {
+	signals := []os.Signal{os.Interrupt, syscall.SIGTERM}
+	cmd, _, err := root.Find(os.Args[1:])
+	switch {
+	case err == nil && cmd.GroupID == daemonGroup:
+		signal.Notify(make(chan os.Signal, 1), syscall.SIGHUP)
+	case !signal.Ignored(syscall.SIGHUP): // as nohup does
+		signals = append(signals, syscall.SIGHUP)
+	}
+	return signals
 }

@@ -34,7 +34,6 @@ func (o *options) print(w io.Writer, r rows) error {
 		return err
 	}
 	t := table.NewWriter()
-	t.SetOutputMirror(w)
 	t.SetStyle(table.StyleLight)
 	t.Style().Options = table.Options{SeparateColumns: false}
 	t.Style().Box.PaddingLeft, t.Style().Box.PaddingRight = "", "  "
@@ -43,8 +42,8 @@ func (o *options) print(w io.Writer, r rows) error {
 	for _, c := range r.cells {
 		t.AppendRow(row(c))
 	}
-	t.Render()
-	return nil
+	_, err := fmt.Fprintln(w, t.Render())
+	return err
 }
 
 func row(cells []string) table.Row {

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/url"
 	"path/filepath"
@@ -9,6 +11,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"google.golang.org/protobuf/encoding/protojson"
 
 	"github.com/mezzo-cluster/mezzo/host/config"
 	"github.com/mezzo-cluster/mezzo/host/pluginhost"
@@ -16,7 +19,7 @@ import (
 
 func newPlugin(o *options) *cobra.Command {
 	cmd := &cobra.Command{Use: "plugin", Short: "Write, look at, check and reload plugins", GroupID: "check"}
-	cmd.AddCommand(newPluginNew(o), newPluginList(o), newPluginInspect(), newPluginVerify(o), newPluginLock(o), newPluginReload(o))
+	cmd.AddCommand(newPluginNew(o), newPluginList(o), newPluginInspect(o), newPluginVerify(o), newPluginLock(o), newPluginReload(o))
 	return cmd
 }
 
@@ -94,7 +97,7 @@ func busiest(p pluginhost.Status) (calls, p50, p99 string) {
 	return fmt.Sprint(sum), p50, p99
 }
 
-func newPluginInspect() *cobra.Command {
+func newPluginInspect(o *options) *cobra.Command {
 	plain := false
 	cmd := &cobra.Command{
 		Use: "inspect BINARY", Short: "Print what a plugin is, and its config block with documentation", Args: args(cobra.ExactArgs(1)),
@@ -109,24 +112,43 @@ func newPluginInspect() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			out := cmd.OutOrStdout()
-			fmt.Fprintf(out, "# %s %s: %s\n", d.Name, d.Version, strings.Join(d.Kinds, ", "))
-			if d.Doc != "" {
-				fmt.Fprintf(out, "# %s\n", d.Doc)
+			if o.output == "json" {
+				schema, err := protojson.MarshalOptions{UseProtoNames: true}.Marshal(d.Schema)
+				if err != nil {
+					return fmt.Errorf("encode the schema: %w", err)
+				}
+				return o.print(cmd.OutOrStdout(), rows{value: described{d, schema}})
 			}
-			fmt.Fprintf(out, "# serves       %s\n", strings.Join(d.Services, ", "))
-			if len(d.Capabilities) > 0 {
-				fmt.Fprintf(out, "# capabilities %s\n", strings.Join(d.Capabilities, ", "))
-			}
-			fmt.Fprintf(out, "# sha256       %s\n\n", d.SHA256)
-			for _, kind := range d.Kinds {
-				fmt.Fprint(out, config.Describe(kind, d.Name, d.Schema))
-			}
-			return nil
+			_, err = io.WriteString(cmd.OutOrStdout(), describe(d))
+			return err
 		},
 	}
 	tlsFlag(cmd, &plain)
 	return cmd
+}
+
+// described is what a plugin says of itself, as JSON; its schema is as in the lock file.
+type described struct {
+	*pluginhost.Description
+	Schema json.RawMessage `json:"schema"`
+}
+
+// describe is what a plugin says of itself, as HCL with comments.
+func describe(d *pluginhost.Description) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "# %s %s: %s\n", d.Name, d.Version, strings.Join(d.Kinds, ", "))
+	if d.Doc != "" {
+		fmt.Fprintf(&b, "# %s\n", d.Doc)
+	}
+	fmt.Fprintf(&b, "# serves       %s\n", strings.Join(d.Services, ", "))
+	if len(d.Capabilities) > 0 {
+		fmt.Fprintf(&b, "# capabilities %s\n", strings.Join(d.Capabilities, ", "))
+	}
+	fmt.Fprintf(&b, "# sha256       %s\n\n", d.SHA256)
+	for _, kind := range d.Kinds {
+		b.WriteString(config.Describe(kind, d.Name, d.Schema))
+	}
+	return b.String()
 }
 
 func newPluginReload(o *options) *cobra.Command {
@@ -150,6 +172,9 @@ on, and the error says why. No task is lost and no offer made twice. What the ne
 			}
 			for _, w := range now.Warnings {
 				fmt.Fprintln(cmd.ErrOrStderr(), "warning:", w)
+			}
+			if o.output == "json" {
+				return o.print(cmd.OutOrStdout(), rows{value: now})
 			}
 			_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s %q was reloaded.\n", a[0], a[1])
 			return err

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/mezzo-cluster/mezzo/host/client"
+	"github.com/mezzo-cluster/mezzo/host/config"
 	"github.com/mezzo-cluster/mezzo/host/version"
 )
 
@@ -22,7 +23,11 @@ To try it out on one machine:
   mezzo local configs/local.hcl &
   mezzo run --cpus 0.1 --mem 32 -- 'echo hello from a container'
 
-Exit codes: 0 success, 1 failure, 2 a command line that makes no sense; 'mezzo run' exits as its task does.`
+Exit codes: 0 success, 1 failure, 2 a command line that makes no sense, 130 interrupted; 'mezzo run' exits as its task
+does.`
+
+// daemonGroup is the group of the commands that are daemons.
+const daemonGroup = "daemon"
 
 // options are the flags that all commands share.
 type options struct {
@@ -48,7 +53,7 @@ func newRoot() *cobra.Command {
 	f.StringVar(&o.secretFile, "secret-file", os.Getenv("MEZZO_SECRET_FILE"), "file that holds the principal's secret (env MEZZO_SECRET_FILE)")
 	f.StringVar(&o.caFile, "ca-file", os.Getenv("MEZZO_CA_FILE"), "speak HTTPS and trust the certificates signed by those in this PEM file (env MEZZO_CA_FILE)")
 	f.StringVarP(&o.output, "output", "o", "table", "table, or json for scripts")
-	root.AddGroup(&cobra.Group{ID: "work", Title: "Work on a cluster:"}, &cobra.Group{ID: "daemon", Title: "Run a cluster:"}, &cobra.Group{ID: "check", Title: "Check before use:"})
+	root.AddGroup(&cobra.Group{ID: "work", Title: "Work on a cluster:"}, &cobra.Group{ID: daemonGroup, Title: "Run a cluster:"}, &cobra.Group{ID: "check", Title: "Check before use:"})
 	root.AddCommand(
 		newRun(o), newPs(o), newLogs(o), newAgents(o), newFrameworks(o), newExplain(o), newWait(o),
 		newLocal(), newMaster(), newAgent(),
@@ -63,17 +68,16 @@ func newRoot() *cobra.Command {
 
 // onlySubcommands has a command that does nothing by itself say so of words that are none of its subcommands.
 func onlySubcommands(c *cobra.Command) {
-	c.SuggestionsMinimumDistance = 2 // letters, up to which something is taken for a slip
 	c.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
 	c.Args = func(cmd *cobra.Command, a []string) error {
 		if len(a) == 0 {
 			return nil
 		}
-		meant := ""
-		if like := cmd.SuggestionsFor(a[0]); len(like) > 0 {
-			meant = fmt.Sprintf("; did you mean %q?", like[0])
+		var names []string
+		for _, sub := range cmd.Commands() {
+			names = append(names, sub.Name())
 		}
-		return usageError{fmt.Errorf("%s has no command %q%s", cmd.CommandPath(), a[0], meant)}
+		return usageError{fmt.Errorf("%s has no command %q%s", cmd.CommandPath(), a[0], config.Meant(a[0], names))}
 	}
 }
 

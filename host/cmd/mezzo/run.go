@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/signal"
 	"os/user"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/google/uuid"
@@ -21,16 +23,14 @@ import (
 )
 
 const runHelp = `Runs one command as a task, prints what it writes, and exits as it does. One argument is a shell's command line;
-several are a program and its arguments. Ctrl-C kills the task and waits for its end.
+several are a program and its arguments. Ctrl-C kills the task and waits for its end, as does whoever reads the output by
+closing it.
 
 Exit codes: the command's own; 128 and the signal's number if a signal ended it; 130 after Ctrl-C; 125 if the task did
 not run (no master answers, say), or ended for another reason (out of memory, say), which is printed.`
 
-// Exit codes of `mezzo run` beside the task's own.
-const (
-	exitNotRun      = 125
-	exitInterrupted = 130
-)
+// exitNotRun is how `mezzo run` exits when its task has no status to exit with.
+const exitNotRun = 125
 
 // runFlags are what a task is made of.
 type runFlags struct {
@@ -59,7 +59,10 @@ func newRun(o *options) *cobra.Command {
 				return usageError{err}
 			}
 			r := &taskRun{client: c, out: cmd.OutOrStdout(), err: cmd.ErrOrStderr(), quiet: f.quiet, done: make(chan struct{})}
-			return r.run(cmd.Context(), f.framework(o.principal), task)
+			// Who does not want the output any more, as head does after some lines, does not want the task.
+			ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGPIPE)
+			defer stop()
+			return r.run(ctx, f.framework(o.principal), task)
 		},
 	}
 	fl := cmd.Flags()

@@ -207,13 +207,14 @@ func (i *Isolator) Update(ctx context.Context, c contract.Container, r resource.
 	return i.plugin.Wrap(err)
 }
 
-// Usage measures containers. It does not wait for a plugin that is down.
+// Usage measures containers. It does not wait for a plugin that is down. Beside an error there is what was measured
+// before it.
 func (i *Isolator) Usage(ctx context.Context, cs []contract.Container) (map[string]contract.Usage, error) {
 	out := make(map[string]contract.Usage, len(cs))
 	for batch := range slices.Chunk(cs, handshake.MaxBatch) {
 		response, err := i.ask.Usage(ctx, &isolatorv1.UsageRequest{Containers: isolatorconv.ContainersToProto(batch)})
 		if err != nil {
-			return nil, i.plugin.Wrap(err)
+			return out, i.plugin.Wrap(err)
 		}
 		for _, c := range batch {
 			if u, ok := response.GetUsages()[c.ID]; ok {

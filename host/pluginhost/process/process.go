@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strconv"
 	"sync"
 	"time"
@@ -17,8 +18,11 @@ import (
 type Spec struct {
 	// Binary stays the caller's, and may be closed once Start has returned.
 	Binary *Binary
-	// Name is how errors name the plugin.
+	// Name is what the system calls the process; Linux keeps the first 15 bytes.
 	Name string
+	// LinkDir is a folder of this process's that the plugin's user may look into and not change; what is executed on
+	// Linux is a symbolic link in it. It has to stay while the process is there.
+	LinkDir string
 	// Env is the whole environment.
 	Env []string
 	// User and Group are names or numbers; empty for the host's own.
@@ -98,7 +102,9 @@ func (p *Process) Start(context.Context) (err error) {
 		Args: []string{p.spec.Binary.Path}, Env: p.spec.Env,
 		Stdin: child[0], Stdout: child[1], Stderr: child[2],
 	}
-	if err := execute(p.cmd, p.spec.Binary); err != nil {
+	opened, err := execute(p.cmd, p.spec.Binary, filepath.Join(p.spec.LinkDir, p.spec.Name))
+	child = append(child, opened...)
+	if err != nil {
 		return err
 	}
 	p.creds.apply(p.cmd)

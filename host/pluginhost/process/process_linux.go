@@ -11,17 +11,36 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// execute makes the command run the opened file itself. The path is resolved in the child before its
-// descriptors are closed on exec; only a script's interpreter has to open the file once more, and gets a
-// descriptor that stays.
-func execute(cmd *exec.Cmd, b *Binary) error {
+// execute makes the command run the opened file itself, by way of a symbolic link to its descriptor: the link's name is
+// what the kernel calls the process, which would be a number without. The path is resolved in the child before its
+// descriptors are closed on exec; only a script's interpreter has to open the file once more, and gets a descriptor that
+// stays. What is opened for it is to be closed after the start.
+func execute(cmd *exec.Cmd, b *Binary, link string) (opened []*os.File, err error) {
+	descriptor := int(b.file.Fd())
 	if b.script {
 		cmd.ExtraFiles = []*os.File{b.file}
-		cmd.Path = "/proc/self/fd/3"
-		return nil
+		descriptor = 3
+	} else if opened, err = keepClear(cmd, descriptor); err != nil {
+		return opened, err
 	}
-	cmd.Path = fmt.Sprintf("/proc/self/fd/%d", b.file.Fd())
-	return nil
+	cmd.Path = link
+	if err := os.Symlink(fmt.Sprintf("/proc/self/fd/%d", descriptor), link); err != nil {
+		return opened, fmt.Errorf("name the process: %w", err)
+	}
+	return opened, nil
+}
+
+// keepClear sees to it that the descriptor is the program's file in the child, too. Between fork and exec, Go may move a
+// pipe of its own to the first number above all those that it was given; so one of them is made to be above ours.
+func keepClear(cmd *exec.Cmd, descriptor int) ([]*os.File, error) {
+	stdin := cmd.Stdin.(*os.File)
+	above, err := unix.FcntlInt(stdin.Fd(), unix.F_DUPFD_CLOEXEC, descriptor+1)
+	if err != nil {
+		return nil, fmt.Errorf("open its standard input once more: %w", err)
+	}
+	again := os.NewFile(uintptr(above), stdin.Name())
+	cmd.Stdin = again
+	return []*os.File{again}, nil
 }
 
 // maxScript bounds a script, in bytes: a copy of it is kept in memory while its process lives.

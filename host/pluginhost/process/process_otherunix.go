@@ -10,9 +10,9 @@ import (
 )
 
 // execute runs the path: there is no way here to execute a descriptor.
-func execute(cmd *exec.Cmd, b *Binary) error {
+func execute(cmd *exec.Cmd, b *Binary, _ string) (opened []*os.File, err error) {
 	cmd.Path = b.Path
-	return nil
+	return nil, nil
 }
 
 // seal leaves a script as it is: its path is run.

@@ -69,7 +69,7 @@ func (p *printed) String() string {
 func newProcess(t *testing.T, b *Binary, env ...string) (*Process, *printed, *printed) {
 	t.Helper()
 	var stdout, stderr printed
-	p, err := New(Spec{Binary: b, Env: env, SocketDir: t.TempDir(), Stdout: &stdout, Stderr: &stderr})
+	p, err := New(Spec{Binary: b, Name: "kind-name", LinkDir: t.TempDir(), Env: env, SocketDir: t.TempDir(), Stdout: &stdout, Stderr: &stderr})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -182,7 +182,15 @@ func TestScriptIsSealed(t *testing.T) {
 	}
 	for _, early := range []bool{false, true} {
 		var stdout printed
-		p, err := New(Spec{Binary: b, User: "nobody", SocketDir: t.TempDir(), Stdout: &stdout, Stderr: io.Discard})
+		links, err := os.MkdirTemp("", "links")
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { os.RemoveAll(links) })
+		if err := os.Chmod(links, 0o711); err != nil {
+			t.Fatal(err)
+		}
+		p, err := New(Spec{Binary: b, Name: "kind-name", LinkDir: links, User: "nobody", SocketDir: t.TempDir(), Stdout: &stdout, Stderr: io.Discard})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -204,6 +212,38 @@ func TestScriptIsSealed(t *testing.T) {
 	}
 	if _, err := b.file.WriteAt([]byte("x"), 0); err == nil {
 		t.Error("what is executed can be written to")
+	}
+}
+
+// TestNamed: the system calls the process what it was named, be it a program or a script, of whatever user. A program's
+// first argument is where it was found, and a script's interpreter gets a path that ends in the name.
+func TestNamed(t *testing.T) {
+	t.Parallel()
+	if runtime.GOOS != "linux" {
+		t.Skip("elsewhere the path is executed, and names the process")
+	}
+	path := filepath.Join(t.TempDir(), "script")
+	if err := os.WriteFile(path, []byte("#!/bin/sh -e\nread line\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	cat := program(t, "cat")
+	for _, tt := range []struct{ path, arguments string }{{cat, cat}, {path, "/bin/sh -e LINKS/kind-name"}} {
+		p, _, _ := newProcess(t, open(t, tt.path))
+		if err := p.Start(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		folder := "/proc/" + p.ID()
+		name, err := os.ReadFile(folder + "/comm")
+		if err != nil || string(name) != "kind-name\n" {
+			t.Errorf("%s is called %q, %v", tt.path, name, err)
+		}
+		arguments, err := os.ReadFile(folder + "/cmdline")
+		want := strings.ReplaceAll(tt.arguments, "LINKS", p.spec.LinkDir) + " "
+		if got := strings.ReplaceAll(string(arguments), "\x00", " "); err != nil || got != want {
+			t.Errorf("%s runs as %q, %v", tt.path, got, err)
+		}
+		p.stdin.Close()
+		<-p.Exited()
 	}
 }
 

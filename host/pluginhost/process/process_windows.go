@@ -33,14 +33,14 @@ func openFile(path string) (*os.File, error) {
 }
 
 // execute runs the file by the path that the opened one has, whatever links led to it.
-func execute(cmd *exec.Cmd, b *Binary) error {
+func execute(cmd *exec.Cmd, b *Binary, _ string) (opened []*os.File, err error) {
 	buffer := make([]uint16, windows.MAX_LONG_PATH)
 	n, err := windows.GetFinalPathNameByHandle(windows.Handle(b.file.Fd()), &buffer[0], uint32(len(buffer)), 0)
 	if err != nil {
-		return fmt.Errorf("find where %s is: %w", b.Path, err)
+		return nil, fmt.Errorf("find where %s is: %w", b.Path, err)
 	}
 	cmd.Path = windows.UTF16ToString(buffer[:n])
-	return nil
+	return nil, nil
 }
 
 // seal leaves a script as it is: there is no executing one.

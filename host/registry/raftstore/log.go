@@ -25,12 +25,18 @@ func (w logWriter) line(s string) {
 		if found {
 			s = strings.TrimPrefix(strings.TrimSpace(text), "raft: ")
 			level = levelOf(name)
+			if strings.HasPrefix(s, firstElection) {
+				level = slog.LevelDebug
+			}
 		}
 	}
 	if s != "" {
 		w.log.Log(context.Background(), level, "raft", "event", s)
 	}
 }
+
+// firstElection is how Raft warns of an election when there was no leader before, as at every start.
+const firstElection = "heartbeat timeout reached, starting election: last-leader-addr= "
 
 func levelOf(name string) slog.Level {
 	switch name {

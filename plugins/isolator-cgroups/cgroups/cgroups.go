@@ -59,7 +59,7 @@ type Isolator struct {
 // New makes the isolator, or says what of the machine or the configuration does not allow it.
 func New(_ context.Context, host sdk.Host, c Config) (*Isolator, error) {
 	if os.Geteuid() != 0 {
-		return nil, sdk.Errorf(sdk.FailedPrecondition, "only root may make cgroups, and this runs as user %d", os.Geteuid())
+		return nil, sdk.Errorf(sdk.FailedPrecondition, "only root may make cgroups, and this runs as user %d; run the agent as root, or leave this plugin out", os.Geteuid())
 	}
 	h, err := open(c)
 	if err != nil {
