@@ -56,7 +56,7 @@ func Decode(media Media, body []byte, m proto.Message) error {
 		if err := proto.Unmarshal(body, m); err != nil {
 			return BadRequest("Failed to parse body into %s protobuf", name)
 		}
-		return nil
+		return checkText(m)
 	}
 	err := mesosjson.Unmarshal(body, m)
 	var syntax *mesosjson.SyntaxError
