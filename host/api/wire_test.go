@@ -90,3 +90,26 @@ func TestTextThatIsNotUTF8(t *testing.T) {
 		}
 	}
 }
+
+// TestCallOfAClientThatIsGone takes effect all the same: clients say TEARDOWN and exit.
+func TestCallOfAClientThatIsGone(t *testing.T) {
+	t.Parallel()
+	slow := &policy{delay: func(role string) time.Duration {
+		if role == "slow" {
+			return 100 * time.Millisecond
+		}
+		return 0
+	}}
+	c := newCluster(t, options{auth: slow, noOffers: true})
+	s := c.subscribe(t, `{"user": "root", "name": "x", "roles": ["fast"], "capabilities": [{"type": "MULTI_ROLE"}]}`)
+	body := `{"type": "UPDATE_FRAMEWORK", "framework_id": {"value": "` + s.framework + `"}, "update_framework": {"framework_info": {
+		"user": "root", "name": "x", "id": {"value": "` + s.framework + `"}, "roles": ["slow"], "capabilities": [{"type": "MULTI_ROLE"}]}}}`
+	conn := dial(t, c)
+	writeAll(t, conn, "POST "+schedulerPath+" HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nMesos-Stream-Id: "+
+		s.stream+"\r\nContent-Length: "+itoa(len(body))+"\r\n\r\n"+body)
+	eventually(t, func() bool { return slow.asked("slow") })
+	if err := conn.Close(); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, func() bool { return c.loop.State().Framework(s.framework).HasRole("slow") })
+}
