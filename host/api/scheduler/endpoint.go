@@ -71,7 +71,7 @@ func (e *Endpoint) Counts(framework string) Counts { return e.streams.sent.get(f
 // Handle answers one call. It is for the leading master only.
 func (e *Endpoint) Handle(w http.ResponseWriter, r *http.Request, who access.Principal) error {
 	call := &scheduler.Call{}
-	if err := endpoint.ReadCall(w, r, call); err != nil {
+	if err := endpoint.ReadCall(r, call); err != nil {
 		return err
 	}
 	if err := validate(call); err != nil {
