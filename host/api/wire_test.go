@@ -72,8 +72,8 @@ func TestTextThatIsNotUTF8(t *testing.T) {
 	limits := map[string]*mesos.Value_Scalar{*bad: {Value: proto.Float64(1)}}
 	for path, call := range map[string]*scheduler.Call{
 		"framework_id.value": {Type: scheduler.Call_REVIVE.Enum(), FrameworkId: &mesos.FrameworkID{Value: bad}},
-		"suppress.roles[1]":  {Type: scheduler.Call_SUPPRESS.Enum(), Suppress: &scheduler.Call_Suppress{Roles: []string{"a", *bad}}},
-		`accept.operations[0].launch.task_infos[0].limits["a\xffb"]`: {Accept: &scheduler.Call_Accept{
+		"suppress.roles":     {Type: scheduler.Call_SUPPRESS.Enum(), Suppress: &scheduler.Call_Suppress{Roles: []string{"a", *bad}}},
+		"accept.operations.launch.task_infos.limits.key": {Accept: &scheduler.Call_Accept{
 			Operations: []*mesos.Offer_Operation{{Launch: &mesos.Offer_Operation_Launch{TaskInfos: []*mesos.TaskInfo{{
 				Name: proto.String(""), TaskId: &mesos.TaskID{Value: proto.String("")}, AgentId: &mesos.AgentID{Value: proto.String("")}, Limits: limits,
 			}}}}},

@@ -44,10 +44,13 @@ func ReadCall(r *http.Request, call proto.Message) error {
 func Decode(media Media, body []byte, m proto.Message) error {
 	name := m.ProtoReflect().Descriptor().Name()
 	if media == Protobuf {
+		if err := checkWire(body, m.ProtoReflect().Descriptor()); err != nil {
+			return BadRequest("Failed to parse body into %s protobuf: %v", name, err)
+		}
 		if err := proto.Unmarshal(body, m); err != nil {
 			return BadRequest("Failed to parse body into %s protobuf", name)
 		}
-		return checkText(m)
+		return nil
 	}
 	err := mesosjson.Unmarshal(body, m)
 	var syntax *mesosjson.SyntaxError
