@@ -27,8 +27,8 @@ func checkFields(b []byte, of protoreflect.MessageDescriptor, left *int, depth i
 	if depth == 0 {
 		return fmt.Errorf("Nested deeper than %d", maxDepth) //nolint:staticcheck // clients see it
 	}
-	if *left--; *left < 0 {
-		return fmt.Errorf("More than %d messages", maxMessages) //nolint:staticcheck // as above
+	if err := count(left); err != nil {
+		return err
 	}
 	for len(b) > 0 {
 		number, kind, n := protowire.ConsumeTag(b)
@@ -50,6 +50,13 @@ func checkFields(b []byte, of protoreflect.MessageDescriptor, left *int, depth i
 	return nil
 }
 
+func count(left *int) error {
+	if *left--; *left < 0 {
+		return fmt.Errorf("More than %d messages", maxMessages) //nolint:staticcheck // as above
+	}
+	return nil
+}
+
 // textError is text that is not UTF-8, in the field of that path.
 type textError struct{ path string }
 
@@ -60,6 +67,9 @@ func checkField(value []byte, f protoreflect.FieldDescriptor, left *int, depth i
 	case protoreflect.StringKind:
 		if !utf8.Valid(value) {
 			return &textError{string(f.Name())}
+		}
+		if f.IsList() {
+			return count(left)
 		}
 	case protoreflect.MessageKind:
 		err := checkFields(value, f.Message(), left, depth-1)

@@ -22,16 +22,18 @@ func TestBodiesThatGrow(t *testing.T) {
 	for range 200 {
 		parents = field(2, parents)
 	}
-	for want, call := range map[string]struct {
+	for name, call := range map[string]struct {
 		body []byte
 		into proto.Message
+		want string
 	}{
-		"More than 1048576 messages": {field(9, bytes.Repeat(field(1, nil), 1<<20)), &scheduler.Call{}},
-		"Nested deeper than 100":     {field(7, field(1, parents)), &agent.Call{}},
+		"messages": {field(9, bytes.Repeat(field(1, nil), 1<<20)), &scheduler.Call{}, "More than 1048576 messages"},
+		"strings":  {field(15, bytes.Repeat(field(1, nil), 1<<20)), &scheduler.Call{}, "More than 1048576 messages"},
+		"depth":    {field(7, field(1, parents)), &agent.Call{}, "Nested deeper than 100"},
 	} {
 		err := Decode(Protobuf, call.body, call.into)
-		if want = "400 Failed to parse body into Call protobuf: " + want; err == nil || err.Error() != want {
-			t.Errorf("%v, not %q", err, want)
+		if want := "400 Failed to parse body into Call protobuf: " + call.want; err == nil || err.Error() != want {
+			t.Errorf("%s: %v, not %q", name, err, want)
 		}
 	}
 	// What is malformed is for the decoder to say.
