@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/base64"
 	"encoding/json"
+	"io"
 	"log/slog"
 	"net/http"
 	"os"
@@ -332,7 +333,7 @@ func TestGuards(t *testing.T) {
 
 func TestBodyLimit(t *testing.T) {
 	t.Parallel()
-	c := newCluster(t, options{limits: endpoint.Limits{Body: 1000}})
+	c := newCluster(t, options{limits: endpoint.Limits{Body: 1000, BodyTimeout: time.Minute}})
 	long := `{"type": "SUBSCRIBE", "x": "` + strings.Repeat("y", 2000) + `"}`
 	resp, text := c.post(t, schedulerPath, long)
 	if resp.StatusCode != 413 || text != "The request's body is longer than 1000 bytes" {
@@ -344,6 +345,29 @@ func TestBodyLimit(t *testing.T) {
 	if _, err := raw.Read(buf); err != nil || string(buf) != "HTTP/1.1 413" {
 		t.Errorf("chunked: %q %v", buf, err)
 	}
+}
+
+// TestBodyThatDoesNotCome does not hold a connection for ever, whatever else is wrong with its request. One that has
+// come puts no end to the stream that answers it.
+func TestBodyThatDoesNotCome(t *testing.T) {
+	t.Parallel()
+	c := newCluster(t, options{limits: endpoint.Limits{Body: 1000, BodyTimeout: 100 * time.Millisecond}, noOffers: true})
+	s := c.subscribe(t, `{"user": "root", "name": "x"}`)
+	for want, header := range map[string]string{
+		"400": "POST /api/v1/scheduler HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json",
+		"415": "POST /api/v1/scheduler HTTP/1.1\r\nHost: localhost\r\nContent-Type: text/plain",
+		"403": "POST /api/v1/scheduler HTTP/1.1\r\nHost: evil.example",
+		"405": "PUT /api/v1/scheduler HTTP/1.1\r\nHost: localhost",
+		"200": "POST /version HTTP/1.1\r\nHost: localhost",
+	} {
+		raw := dial(t, c)
+		writeAll(t, raw, header+"\r\nContent-Length: 10\r\n\r\n{")
+		if answer, err := io.ReadAll(raw); err != nil || !strings.HasPrefix(string(answer), "HTTP/1.1 "+want) {
+			t.Errorf("%s: %q %v", want, answer, err)
+		}
+	}
+	s.accept(`{"type": "RECONCILE", "reconcile": {"tasks": [{"task_id": {"value": "x"}}]}}`)
+	s.wait("UPDATE")
 }
 
 func TestBytesThatAreNotHTTP(t *testing.T) {

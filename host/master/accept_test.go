@@ -245,6 +245,7 @@ func TestExecutorsAreRefused(t *testing.T) {
 		executor *mesos.ExecutorInfo
 		want     string
 	}{
+		"none":    {nil, "'ExecutorInfo.type' must be set"},
 		"untyped": {untyped, "'ExecutorInfo.type' must be set"},
 		"cpus":    {small("mem:32;disk:32"), "Executor uses less CPUs (or none) than the minimum required (0.01)"},
 		"mem":     {small("cpus:0.1;disk:32"), "Executor uses less memory (or none) than the minimum required (32MB)"},

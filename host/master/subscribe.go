@@ -65,9 +65,7 @@ func errorEvent(why string) *scheduler.Event {
 // addFramework enters a framework that the master does not know, giving it an id if it has none.
 func (m *Master) addFramework(info *mesos.FrameworkInfo) *Framework {
 	if info.GetId().GetValue() == "" {
-		id := fmt.Sprintf("%s-%04d", m.cfg.ID, m.nextFramework)
-		m.nextFramework++
-		info.Id = &mesos.FrameworkID{Value: proto.String(id)}
+		info.Id = &mesos.FrameworkID{Value: proto.String(m.newFrameworkID())}
 	}
 	f := &Framework{
 		rev: m.rev, ID: info.GetId().GetValue(), User: info.GetUser(), Principal: info.GetPrincipal(),
@@ -75,6 +73,17 @@ func (m *Master) addFramework(info *mesos.FrameworkInfo) *Framework {
 	}
 	m.s.frameworks.set(f.ID, f)
 	return f
+}
+
+// newFrameworkID returns an id that no framework has or had: one that subscribes may name any id, the next one too.
+func (m *Master) newFrameworkID() string {
+	for {
+		id := fmt.Sprintf("%s-%04d", m.cfg.ID, m.nextFramework)
+		m.nextFramework++
+		if f, _ := m.s.frameworks.get(id); f == nil && !m.completedFramework(id) {
+			return id
+		}
+	}
 }
 
 // describe gives a framework a new description. What cannot change keeps its value.

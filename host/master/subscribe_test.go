@@ -37,6 +37,23 @@ func TestSubscribe(t *testing.T) {
 	}
 }
 
+// TestIDsAreNotGivenTwice: a framework may name the id that the master would give to the next one.
+func TestIDsAreNotGivenTwice(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	named := func(id string) *mesos.FrameworkInfo {
+		info := framework("named")
+		info.Id = &mesos.FrameworkID{Value: proto.String(id)}
+		return info
+	}
+	r.subscribe(named(testMaster + "-0000"))
+	stream, removed := r.subscribe(named(testMaster + "-0001"))
+	r.call(removed, stream, &scheduler.Call{Type: scheduler.Call_TEARDOWN.Enum()})
+	if _, id := r.subscribe(framework("new")); id != testMaster+"-0002" {
+		t.Errorf("id is %q", id)
+	}
+}
+
 // withRole is a framework with the field that those without MULTI_ROLE have.
 func withRole(role string, caps ...mesos.FrameworkInfo_Capability_Type) *mesos.FrameworkInfo {
 	info := framework("x", caps...)

@@ -67,7 +67,7 @@ func (x *acceptance) checkGroup(op *mesos.Offer_Operation) error {
 		return mesosErrorf("Operation id cannot be set on LAUNCH_GROUP: its outcome is told by task statuses")
 	}
 	e := op.GetLaunchGroup().GetExecutor()
-	if e.Type == nil || e.GetType() == mesos.ExecutorInfo_UNKNOWN {
+	if e.GetType() == mesos.ExecutorInfo_UNKNOWN {
 		return errors.New("'ExecutorInfo.type' must be set")
 	}
 	if err := x.checkExecutorParts(e); err != nil {

@@ -18,7 +18,7 @@ import (
 // operator answers one call of the operator API. A call that this release does not serve is answered 501.
 func (e *Endpoints) operator(w http.ResponseWriter, r *http.Request, who access.Principal) error {
 	call := &agent.Call{}
-	if err := endpoint.ReadCall(w, r, call); err != nil {
+	if err := endpoint.ReadCall(r, call); err != nil {
 		return err
 	}
 	if err := validate(call); err != nil {

@@ -5,24 +5,15 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"time"
 
 	"google.golang.org/protobuf/proto"
 
 	"github.com/mezzo-cluster/mezzo/sdk/mesos/mesosjson"
 )
 
-// bodyTimeout is how long a client may take to send a body.
-const bodyTimeout = 30 * time.Second
-
-// ReadBody reads a whole request body, which the server's limit bounds and which must come within 30 s. A body
-// that is too long is a 413 that names the limit.
-func ReadBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
-	// The deadline must be gone before the handler goes on: on a long stream it would end the connection.
-	control := http.NewResponseController(w)
-	if control.SetReadDeadline(time.Now().Add(bodyTimeout)) == nil {
-		defer func() { _ = control.SetReadDeadline(time.Time{}) }()
-	}
+// ReadBody reads a whole request body, which the listener's limits bound (see Guard). A body that is too long is a
+// 413 that names the limit.
+func ReadBody(r *http.Request) ([]byte, error) {
 	body, err := io.ReadAll(r.Body)
 	var long *http.MaxBytesError
 	if errors.As(err, &long) {
@@ -36,12 +27,12 @@ func ReadBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 
 // ReadCall reads a request's body into the message, which is a `Call` of one of the v1 APIs. Errors are worded as
 // Mesos words them.
-func ReadCall(w http.ResponseWriter, r *http.Request, call proto.Message) error {
+func ReadCall(r *http.Request, call proto.Message) error {
 	media, err := BodyMedia(r)
 	if err != nil {
 		return err
 	}
-	body, err := ReadBody(w, r)
+	body, err := ReadBody(r)
 	if err != nil {
 		return err
 	}
@@ -53,6 +44,9 @@ func ReadCall(w http.ResponseWriter, r *http.Request, call proto.Message) error 
 func Decode(media Media, body []byte, m proto.Message) error {
 	name := m.ProtoReflect().Descriptor().Name()
 	if media == Protobuf {
+		if err := checkWire(body, m.ProtoReflect().Descriptor()); err != nil {
+			return BadRequest("Failed to parse body into %s protobuf: %v", name, err)
+		}
 		if err := proto.Unmarshal(body, m); err != nil {
 			return BadRequest("Failed to parse body into %s protobuf", name)
 		}

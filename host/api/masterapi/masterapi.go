@@ -114,7 +114,7 @@ func (e *Endpoints) read(write func(context.Context, *document.Writer, *view.Vie
 }
 
 func (e *Endpoints) teardown(w http.ResponseWriter, r *http.Request, who access.Principal) error {
-	body, err := endpoint.ReadBody(w, r)
+	body, err := endpoint.ReadBody(r)
 	if err != nil {
 		return err
 	}

@@ -29,7 +29,7 @@ func New(c masterapi.Config) *Endpoint { return &Endpoint{Config: c} }
 // Handle answers one call. It is for the leading master only.
 func (e *Endpoint) Handle(w http.ResponseWriter, r *http.Request, who access.Principal) error {
 	call := &master.Call{}
-	if err := endpoint.ReadCall(w, r, call); err != nil {
+	if err := endpoint.ReadCall(r, call); err != nil {
 		return err
 	}
 	if err := validate(call); err != nil {

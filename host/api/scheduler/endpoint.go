@@ -71,7 +71,7 @@ func (e *Endpoint) Counts(framework string) Counts { return e.streams.sent.get(f
 // Handle answers one call. It is for the leading master only.
 func (e *Endpoint) Handle(w http.ResponseWriter, r *http.Request, who access.Principal) error {
 	call := &scheduler.Call{}
-	if err := endpoint.ReadCall(w, r, call); err != nil {
+	if err := endpoint.ReadCall(r, call); err != nil {
 		return err
 	}
 	if err := validate(call); err != nil {
@@ -182,21 +182,23 @@ func (e *Endpoint) call(w http.ResponseWriter, r *http.Request, who access.Princ
 		return endpoint.Errorf(http.StatusNotImplemented, "Calls of type UNKNOWN are not implemented")
 	}
 	e.streams.sent.call(framework.ID, call.GetType())
+	// A call that has come whole takes effect, also if its client does not stay for the answer.
+	ctx := context.WithoutCancel(r.Context())
 	turn := e.turns.Take(framework.ID)
 	defer turn.Done()
-	denied, revision, err := e.mayCall(r.Context(), who, state, framework, call)
+	denied, revision, err := e.mayCall(ctx, who, state, framework, call)
 	if err != nil {
 		return endpoint.AccessError(err)
 	}
 	e.auditCall(r, who, framework, call, denied, revision)
-	if err := turn.Wait(r.Context()); err != nil {
+	if err := turn.Wait(ctx); err != nil {
 		return err
 	}
 	event := master.Call{Framework: framework.ID, Stream: stream, Call: call, Principal: who.Name, Denied: denied}
 	if call.GetType() == scheduler.Call_UPDATE_FRAMEWORK {
-		return e.callAndWait(w, r, event)
+		return e.callAndWait(ctx, w, r, event)
 	}
-	if err := e.enqueue(r.Context(), event); err != nil {
+	if err := e.enqueue(ctx, event); err != nil {
 		return err
 	}
 	endpoint.Empty(w, http.StatusAccepted)
@@ -204,11 +206,11 @@ func (e *Endpoint) call(w http.ResponseWriter, r *http.Request, who access.Princ
 }
 
 // callAndWait answers 200 once the machine has carried the call out, or what the machine says against it.
-func (e *Endpoint) callAndWait(w http.ResponseWriter, r *http.Request, event master.Call) error {
+func (e *Endpoint) callAndWait(ctx context.Context, w http.ResponseWriter, r *http.Request, event master.Call) error {
 	ticket := e.Replies.Take()
 	defer ticket.Drop()
 	event.Reply = ticket.ID
-	if err := e.enqueue(r.Context(), event); err != nil {
+	if err := e.enqueue(ctx, event); err != nil {
 		return err
 	}
 	if err := ticket.Wait(r.Context()); err != nil {

@@ -30,6 +30,9 @@ type Limit struct {
 // DefaultLimit holds some minutes of a busy framework's events.
 func DefaultLimit() Limit { return Limit{Records: 64 << 10, Bytes: 32 << 20} }
 
+// closeTimeout is how long a client may take to read what was sent before its stream was closed.
+const closeTimeout = 30 * time.Second
+
 // ErrSlow is why a stream ends whose client does not keep up.
 var ErrSlow = errors.New("the client reads too slowly")
 
@@ -38,17 +41,17 @@ type Stream struct {
 	limit Limit
 	wake  chan struct{}
 
-	mu     sync.Mutex
-	queue  []proto.Message
-	bytes  int
-	closed bool
-	err    error
-	stop   func()
+	mu       sync.Mutex
+	queue    []proto.Message
+	bytes    int
+	closed   bool
+	err      error
+	deadline func(time.Time) // by when what is written must have been taken
 }
 
 // New returns an empty stream.
 func New(limit Limit) *Stream {
-	return &Stream{limit: limit, wake: make(chan struct{}, 1), stop: func() {}}
+	return &Stream{limit: limit, wake: make(chan struct{}, 1), deadline: func(time.Time) {}}
 }
 
 // Send queues an event, which must not change any more, and never waits. It tells whether the stream took it: a
@@ -70,11 +73,12 @@ func (s *Stream) Send(m proto.Message) bool {
 	return true
 }
 
-// Close ends the stream once what is queued has been sent.
+// Close ends the stream once what is queued has been sent, or its client has not read it in time.
 func (s *Stream) Close() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.closed = true
+	s.deadline(time.Now().Add(closeTimeout))
 	s.notify()
 }
 
@@ -84,7 +88,7 @@ func (s *Stream) drop(err error) {
 		s.err = err
 	}
 	s.closed, s.queue, s.bytes = true, nil, 0
-	s.stop()
+	s.deadline(past)
 	s.notify()
 }
 
@@ -100,8 +104,7 @@ func (s *Stream) notify() {
 // dropped, when the client is gone, or when ctx is done.
 func (s *Stream) Serve(ctx context.Context, w http.ResponseWriter, media endpoint.Media) error {
 	control := http.NewResponseController(w)
-	// A write that waits for the client's window is interrupted by a deadline in the past.
-	s.onStop(func() { _ = control.SetWriteDeadline(time.Unix(1, 0)) })
+	s.setDeadline(func(t time.Time) { _ = control.SetWriteDeadline(t) })
 	w.Header().Set("Content-Type", media.String())
 	w.WriteHeader(http.StatusOK)
 	if err := control.Flush(); err != nil {
@@ -126,6 +129,7 @@ func (s *Stream) Serve(ctx context.Context, w http.ResponseWriter, media endpoin
 			continue
 		}
 		if !more {
+			_ = control.SetWriteDeadline(time.Time{}) // the connection may serve other requests
 			return nil
 		}
 		select {
@@ -152,12 +156,18 @@ func (s *Stream) write(w http.ResponseWriter, control *http.ResponseController, 
 	return fmt.Errorf("write event: %w", err)
 }
 
-func (s *Stream) onStop(f func()) {
+// past is a deadline that interrupts a write that waits for the client's window.
+var past = time.Unix(1, 0)
+
+func (s *Stream) setDeadline(f func(time.Time)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.stop = f
-	if s.err != nil {
-		f()
+	s.deadline = f
+	switch {
+	case s.err != nil:
+		f(past)
+	case s.closed:
+		f(time.Now().Add(closeTimeout))
 	}
 }
 

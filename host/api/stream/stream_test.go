@@ -5,11 +5,14 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"sync"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"google.golang.org/protobuf/proto"
 
@@ -123,3 +126,51 @@ func TestEachRecordIsOneWrite(t *testing.T) {
 		t.Errorf("%q", w.writes)
 	}
 }
+
+// TestClosedStreamThatIsNotRead does not wait for its client for ever.
+func TestClosedStreamThatIsNotRead(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := New(DefaultLimit())
+		served := make(chan error, 1)
+		handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			served <- s.Serve(r.Context(), w, endpoint.JSON)
+			panic(http.ErrAbortHandler)
+		})
+		client, far := net.Pipe()
+		server := &http.Server{Handler: handler}
+		go func() { _ = server.Serve(&oneConn{conn: far}) }()
+		if _, err := io.WriteString(client, "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n"); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.ReadFull(client, make([]byte, len("HTTP/1.1 200 OK\r\n"))); err != nil {
+			t.Fatal(err)
+		}
+		s.Send(event("x"))
+		s.Close()
+		closed := time.Now()
+		if err := <-served; !errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Errorf("served: %v", err)
+		}
+		if waited := time.Since(closed); waited != closeTimeout {
+			t.Errorf("after %s", waited)
+		}
+	})
+}
+
+// oneConn is a listener with one connection.
+type oneConn struct {
+	conn net.Conn
+}
+
+func (l *oneConn) Accept() (net.Conn, error) {
+	if l.conn == nil {
+		return nil, net.ErrClosed
+	}
+	conn := l.conn
+	l.conn = nil
+	return conn, nil
+}
+
+func (l *oneConn) Close() error   { return nil }
+func (l *oneConn) Addr() net.Addr { return &net.TCPAddr{} }

@@ -251,6 +251,9 @@ func TestHostileInputIsBounded(t *testing.T) {
 	if err := limits.Unmarshal([]byte(`{"offer_ids":[`+strings.Join(ids, ",")+`]}`), new(scheduler.Call_Decline)); err == nil || err.Error() != "More than 10 messages" {
 		t.Errorf("eleven messages: %v", err)
 	}
+	if err := limits.Unmarshal([]byte(`{"roles":[`+strings.Repeat(`"a",`, 10)+`"a"]}`), new(scheduler.Call_Revive)); err == nil || err.Error() != "More than 10 messages" {
+		t.Errorf("eleven strings: %v", err)
+	}
 	if err := limits.Unmarshal(bytes.Repeat([]byte(" "), 1001), new(scheduler.Call)); err == nil || err.Error() != "Text of 1001 bytes, at most 1000" {
 		t.Errorf("1001 bytes: %v", err)
 	}

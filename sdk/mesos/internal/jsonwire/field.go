@@ -23,7 +23,9 @@ func (d *Decoder) String(name string) *string {
 // Strings reads a repeated string field.
 func (d *Decoder) Strings(name string) (out []string) {
 	for a := d.Array(); a.Next(); {
-		out = append(out, d.stringValue(name))
+		if d.count() {
+			out = append(out, d.stringValue(name))
+		}
 	}
 	return out
 }
@@ -241,7 +243,7 @@ func message[T any, P Message[T]](d *Decoder, name string, index int) *T {
 	return (*T)(m)
 }
 
-// count counts one more message against the limit.
+// count counts one more message, or string of many, against the limit.
 func (d *Decoder) count() bool {
 	d.messages++
 	if d.messages > d.limits.Messages && d.err == nil {
