@@ -22,6 +22,7 @@ type acceptance struct {
 	role   string
 	left   resource.Resources // carries the role
 	denied []Denial
+	untold untold
 }
 
 // acceptOffers deals with ACCEPT: offers of one agent and role are taken together, operations use them up in
@@ -41,6 +42,7 @@ func (m *Master) acceptOffers(f *Framework, call *scheduler.Call_Accept, denied 
 	for i, op := range call.GetOperations() {
 		x.operate(i, op)
 	}
+	m.logUntold(f, x.untold)
 	if x.left.IsEmpty() {
 		return
 	}
@@ -111,6 +113,7 @@ func (m *Master) acceptInvalid(f *Framework, call *scheduler.Call_Accept, held [
 		m.returnOffer(o, false, nil)
 	}
 	state := lostOr(f, mesos.TaskState_TASK_DROPPED)
+	var untold untold
 	for _, op := range call.GetOperations() {
 		tasks := op.GetLaunch().GetTaskInfos()
 		if op.GetType() == mesos.Offer_Operation_LAUNCH_GROUP {
@@ -121,9 +124,10 @@ func (m *Master) acceptInvalid(f *Framework, call *scheduler.Call_Accept, held [
 				"Task launched with invalid offers: "+wrong.Error())
 		}
 		if len(tasks) == 0 {
-			m.failOperation(f, op, "", "Operation attempted with invalid offers: "+wrong.Error())
+			m.failOperation(f, op, "", "Operation attempted with invalid offers: "+wrong.Error(), &untold)
 		}
 	}
+	m.logUntold(f, untold)
 }
 
 // rejectTask tells the framework of a task that was never launched.
@@ -135,11 +139,27 @@ func (m *Master) rejectTask(f *Framework, t *mesos.TaskInfo, state mesos.TaskSta
 	m.sendStatus(f, s)
 }
 
+// untold are the operations of one ACCEPT that failed and that the framework does not want to be told of.
+type untold struct {
+	count  int
+	first  mesos.Offer_Operation_Type
+	reason string // of the first
+}
+
+// logUntold has one line for all of them: a call may have a million.
+func (m *Master) logUntold(f *Framework, u untold) {
+	if u.count > 0 {
+		m.warn("dropped operations", slog.String("framework", f.ID), slog.Int("operations", u.count),
+			slog.String("first", u.first.String()), slog.String("reason", u.reason))
+	}
+}
+
 // failOperation tells the framework of an operation that was not carried out, if it wants to know.
-func (m *Master) failOperation(f *Framework, op *mesos.Offer_Operation, agent, message string) {
+func (m *Master) failOperation(f *Framework, op *mesos.Offer_Operation, agent, message string, u *untold) {
 	if op.GetId() == nil {
-		m.warn("dropped an operation", slog.String("framework", f.ID), slog.String("operation", op.GetType().String()),
-			slog.String("reason", message))
+		if u.count++; u.count == 1 {
+			u.first, u.reason = op.GetType(), message
+		}
 		return
 	}
 	status := &mesos.OperationStatus{
@@ -164,13 +184,13 @@ func (x *acceptance) operate(index int, op *mesos.Offer_Operation) {
 	case mesos.Offer_Operation_LAUNCH_GROUP:
 		x.launchGroup(index, op)
 	case mesos.Offer_Operation_UNKNOWN:
-		x.m.failOperation(x.f, op, x.agent.ID, "Unknown operation")
+		x.m.failOperation(x.f, op, x.agent.ID, "Unknown operation", &x.untold)
 	default:
 		why := x.denial(index, WholeCall)
 		if why == "" {
 			why = "This release carries out LAUNCH only, not " + op.GetType().String()
 		}
-		x.m.failOperation(x.f, op, x.agent.ID, why)
+		x.m.failOperation(x.f, op, x.agent.ID, why, &x.untold)
 	}
 }
 

@@ -205,7 +205,20 @@ func TestOperationsOfLaterReleases(t *testing.T) {
 		{Type: mesos.Offer_Operation_CREATE.Enum(), Id: &mesos.OperationID{Value: proto.String("op-1")}, Create: &mesos.Offer_Operation_Create{}},
 		{Type: mesos.Offer_Operation_UNKNOWN.Enum()},
 	}
+	oneLine := func() {
+		t.Helper()
+		lines := 0
+		for _, e := range r.did {
+			if _, ok := e.(Log); ok {
+				lines++
+			}
+		}
+		if lines != 1 {
+			t.Errorf("%d lines are logged of two operations", lines)
+		}
+	}
 	r.call(id, stream, acceptingOps([]string{r.mustOffer(id, "*", agent, "cpus:1;mem:32")}, ops...))
+	oneLine()
 	events := r.streams[stream]
 	status := events[len(events)-1].GetUpdateOperationStatus().GetStatus()
 	if len(events) != 4 || status.GetOperationId().GetValue() != "op-1" ||
@@ -213,6 +226,7 @@ func TestOperationsOfLaterReleases(t *testing.T) {
 		t.Fatalf("events are %v", events)
 	}
 	r.call(id, stream, acceptingOps([]string{"gone"}, ops...))
+	oneLine()
 	events = r.streams[stream]
 	if len(events) != 5 || events[4].GetUpdateOperationStatus().GetStatus().GetState() != mesos.OperationState_OPERATION_ERROR {
 		t.Fatalf("events are %v", events)
