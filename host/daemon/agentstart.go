@@ -77,7 +77,7 @@ func (a *agentDaemon) newContainerizer() (containerizer.Containerizer, error) {
 		SwitchUser: a.conf.SwitchUser, Isolators: a.containerIsolators(), Store: a.runs.Containers(),
 		Fetcher: a.fetcher, LaunchTimeout: a.conf.LaunchTimeout, Logger: a.Log,
 		Surroundings: containerizer.Surroundings{
-			Endpoint: a.advertised, RecoveryTimeout: a.conf.RecoveryTimeout, SubscriptionBackoffMax: a.conf.ExecutorReregisterTimeout,
+			Endpoint: a.advertised, RecoveryTimeout: a.conf.RecoveryTimeout, SubscriptionBackoffMax: a.conf.ExecutorReregistrationTimeout,
 			Executor: variables(a.conf.ExecutorEnvironmentVariables),
 		},
 	}
@@ -119,7 +119,7 @@ func (a *agentDaemon) machineConfig() (agent.Config, error) {
 	return agent.Config{
 		Info: info, Resources: total, Capabilities: agentCapabilities, Version: version.Mezzo(), Instance: a.durable.Instance(),
 		Boot: a.boot, Address: a.advertised, IP: ip, WorkDir: a.conf.WorkDir, Random: random, SwitchUser: a.conf.SwitchUser,
-		AuthorizeTasks: a.control.Enabled(), ShutdownGrace: a.conf.ExecutorShutdownGracePeriod, GCDelay: a.conf.GCDelay,
+		AuthorizeTasks: a.control.Enabled(), ShutdownGrace: orNone(a.conf.ExecutorShutdownGracePeriod), GCDelay: orNone(a.conf.GCDelay),
 	}, nil
 }
 
