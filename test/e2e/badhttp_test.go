@@ -222,23 +222,27 @@ func rawRequest(t *testing.T, address, text string) string {
 	return string(answer[:n])
 }
 
-// The event stream is RecordIO, one record a chunk, in the encoding that was asked for.
+// The event stream is RecordIO, one record a chunk, in the encoding that was asked for, and in JSON where it is all the same.
 func TestEventStream(t *testing.T) {
 	t.Parallel()
 	c := startCluster(t, site{})
-	for _, accept := range []codec{inJSON, inProtobuf} {
+	for header, accept := range map[string]codec{
+		inJSON.media: inJSON, inProtobuf.media: inProtobuf, "": inJSON, "*/*": inJSON, inProtobuf.media + ", " + inJSON.media: inJSON,
+	} {
 		req, err := http.NewRequest(http.MethodPost, "http://"+c.address+schedulerPath, strings.NewReader(`{"type":"SUBSCRIBE","subscribe":{"framework_info":`+goodInfo+`}}`))
 		if err != nil {
 			t.Fatal(err)
 		}
 		req.Header.Set("Content-Type", typeJSON)
-		req.Header.Set("Accept", accept.media)
+		if header != "" {
+			req.Header.Set("Accept", header)
+		}
 		resp, err := http.DefaultClient.Do(req)
 		if err != nil {
 			t.Fatal(err)
 		}
 		if resp.StatusCode != http.StatusOK || resp.Header.Get("Content-Type") != accept.media || len(resp.Header.Get("Mesos-Stream-Id")) != 36 {
-			t.Errorf("%d %v", resp.StatusCode, resp.Header)
+			t.Errorf("Accept %q: %d %v", header, resp.StatusCode, resp.Header)
 		}
 		records := recordio.NewReader(resp.Body, 1<<20)
 		for _, want := range []scheduler.Event_Type{scheduler.Event_SUBSCRIBED, scheduler.Event_HEARTBEAT, scheduler.Event_OFFERS} {

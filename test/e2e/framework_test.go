@@ -120,6 +120,10 @@ func TestFrameworkStaysAway(t *testing.T) {
 	gone(t, pids)
 	c.awaitFramework(f, func(x listedFramework) bool { return x.Completed })
 	checkRemoved(t, f)
+	// One that says nothing is removed at once.
+	f = subscribe(t, c, with(func(i *mesos.FrameworkInfo) { i.FailoverTimeout = nil }))
+	f.disconnect()
+	c.awaitFramework(f, func(x listedFramework) bool { return x.Completed })
 }
 
 func pidsOf(processes []leak.Process) []int {
@@ -181,7 +185,15 @@ func TestOffersAreFiltered(t *testing.T) {
 	f.decline(o, 0)
 	meanwhile(t, 2500*time.Millisecond, "a suppressed framework gets no offers", none)
 	f.revive()
+	// Without a word about filters it is for 5 seconds.
+	f.mustSend(&scheduler.Call{Type: scheduler.Call_DECLINE.Enum(), Decline: &scheduler.Call_Decline{
+		OfferIds: []*mesos.OfferID{f.offer(nil).GetId(), {Value: proto.String("never-made")}},
+	}})
+	declined := time.Now()
 	f.offer(nil)
+	if d := time.Since(declined); d < 4*time.Second || d > 20*time.Second {
+		t.Errorf("what was declined was offered again after %v", d)
+	}
 }
 
 // What a framework asks for must be within what it was offered, and tasks that make no sense are refused one by one.
