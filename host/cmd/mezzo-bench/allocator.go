@@ -39,9 +39,9 @@ func newAllocator(r *report, bin *string) *cobra.Command {
 	agents, frameworks, roles := 1000, 100, 20
 	cmd := &cobra.Command{
 		Use: "allocator", Short: "The DRF allocator as a plugin and in process",
-		Long: `Gives the DRF allocator a cluster of which nothing is used and measures the time until all of it has been proposed;
-then, again and again, that of a cycle after 1% of the agents have grown. Once through the plugin's process, as the master
-uses it, and once by calling the same code in this process.`,
+		Long: `Gives the DRF allocator a cluster of which nothing is used and measures the time until all of it has been proposed
+and accepted, and that of a cycle after 1% of the agents have grown: through the plugin's process, as the master uses it,
+and by calling the same code in this process, in turn. Each figure is the median of many rounds.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx, cancel := context.WithTimeout(cmd.Context(), 10*time.Minute)
 			defer cancel()

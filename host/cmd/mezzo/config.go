@@ -16,8 +16,9 @@ func newConfig(o *options) *cobra.Command {
 		Use: "validate FILE", Short: "Check a configuration without starting it", Args: args(cobra.ExactArgs(1)),
 		Long: `Reads a configuration file, or all *.hcl files of a folder, and checks everything that can be checked without
 starting a daemon: syntax, names, types, values; then each plugin is started by itself, says what its config block may
-hold, and judges it (that policies compile, say). Every mistake is shown at its line, and so are warnings, which are no mistakes. Only plugins with a checksum, in
-their block or in the lock file, are started, unless the file has both a master and an agent, for mezzo local.
+hold, and judges it (that policies compile, say). Every mistake is shown at its line, and so are warnings, which are no
+mistakes. Only plugins with a checksum, in their block or in the lock file, are started, unless the file has both a
+master and an agent, for mezzo local.
 
 With --offline nothing is started, and the plugins need not be on this machine: config blocks are checked against what
 the lock file keeps of the plugins. What only a plugin can judge stays unchecked.`,
