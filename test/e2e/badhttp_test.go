@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -165,6 +166,13 @@ func TestRefusedFrameworks(t *testing.T) {
 		"role with capability": func(i *mesos.FrameworkInfo) {
 			i.User, i.Role, i.Capabilities = proto.String("nobody"), proto.String("a"), multi
 		},
+		"failover timeout": func(i *mesos.FrameworkInfo) { i.User, i.FailoverTimeout = proto.String("nobody"), proto.Float64(1e300) },
+		"offer filter": func(i *mesos.FrameworkInfo) {
+			less := &mesos.OfferFilters_ResourceQuantities{Quantities: map[string]*mesos.Value_Scalar{"cpus": {Value: proto.Float64(-1)}}}
+			i.User, i.OfferFilters = proto.String("nobody"), map[string]*mesos.OfferFilters{"*": {
+				MinAllocatableResources: &mesos.OfferFilters_MinAllocatableResources{Quantities: []*mesos.OfferFilters_ResourceQuantities{less}},
+			}}
+		},
 		"roles twice": func(i *mesos.FrameworkInfo) {
 			i.User, i.Roles, i.Capabilities = proto.String("nobody"), []string{"a", "a"}, multi
 		},
@@ -245,6 +253,7 @@ func TestEventStream(t *testing.T) {
 			t.Errorf("Accept %q: %d %v", header, resp.StatusCode, resp.Header)
 		}
 		records := recordio.NewReader(resp.Body, 1<<20)
+		master := ""
 		for _, want := range []scheduler.Event_Type{scheduler.Event_SUBSCRIBED, scheduler.Event_HEARTBEAT, scheduler.Event_OFFERS} {
 			record, err := records.Next()
 			if err != nil {
@@ -254,8 +263,60 @@ func TestEventStream(t *testing.T) {
 			if err := accept.unmarshal(record, e); err != nil || e.GetType() != want {
 				t.Errorf("got %v %v, want %s", e, err, want)
 			}
+			master = checkIDs(t, e, master)
 		}
 		resp.Body.Close()
+	}
+}
+
+// checkIDs checks what the first events say: who the master is, and ids that begin with its own.
+func checkIDs(t *testing.T, e *scheduler.Event, master string) string {
+	t.Helper()
+	if s := e.GetSubscribed(); s != nil {
+		master = s.GetMasterInfo().GetId()
+		if s.GetHeartbeatIntervalSeconds() != 15 || len(master) != 36 || s.GetMasterInfo().GetHostname() == "" || s.GetMasterInfo().GetPort() == 0 {
+			t.Errorf("the master is told as %v", s)
+		}
+		mustMatch(t, s.GetFrameworkId().GetValue(), master+`-\d{4}`)
+	}
+	for _, o := range e.GetOffers().GetOffers() {
+		mustMatch(t, o.GetId().GetValue(), master+`-O\d+`)
+		mustMatch(t, o.GetAgentId().GetValue(), master+`-S0`)
+	}
+	return master
+}
+
+func mustMatch(t *testing.T, id, pattern string) {
+	t.Helper()
+	if !regexp.MustCompile("^" + pattern + "$").MatchString(id) {
+		t.Errorf("the id %q does not match %s", id, pattern)
+	}
+}
+
+// A framework that has nothing to do hears every 15 seconds that the master is there.
+func TestHeartbeats(t *testing.T) {
+	t.Parallel()
+	c := startCluster(t, site{})
+	f := subscribe(t, c)
+	began := time.Now()
+	beats := func() (n int) {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		for _, e := range f.events {
+			if e.GetType() == scheduler.Event_HEARTBEAT {
+				n++
+			}
+		}
+		return n
+	}
+	eventually(t, "the second heartbeat comes", func() error {
+		if n := beats(); n < 2 {
+			return fmt.Errorf("%d heartbeats", n)
+		}
+		return nil
+	})
+	if d := time.Since(began); d < 14*time.Second || d > 30*time.Second {
+		t.Errorf("the second heartbeat came after %v", d)
 	}
 }
 

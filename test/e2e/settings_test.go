@@ -3,10 +3,13 @@
 package e2e
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -18,7 +21,7 @@ import (
 // What is configured is what happens, and what /flags shows.
 func TestSettings(t *testing.T) {
 	t.Parallel()
-	home, runtime := t.TempDir(), shortDir(t)
+	home, short := t.TempDir(), shortDir(t)
 	write(t, home, "at-home", "fetched\n")
 	c := startCluster(t, site{
 		master: `hostname = "boss.example"
@@ -32,7 +35,7 @@ func TestSettings(t *testing.T) {
   recovery_timeout = "1m"
   gc_delay = "1h"
   frameworks_home = %q
-  runtime_dir = %q`, home, runtime),
+  runtime_dir = %q`, home, short),
 	})
 	a := c.agents[0]
 	f := subscribe(t, c, multiRole("*", "eng"), capable(mesos.FrameworkInfo_Capability_RESERVATION_REFINEMENT))
@@ -45,7 +48,7 @@ func TestSettings(t *testing.T) {
 	if o.GetHostname() != "worker.example" || o.GetAllocationInfo().GetRole() != "eng" {
 		t.Errorf("the offer is of %s for %s", o.GetHostname(), o.GetAllocationInfo().GetRole())
 	}
-	if left, err := filepath.Glob(filepath.Join(runtime, a.instance()+"*")); err != nil || len(left) == 0 || exists("/run/mezzo/"+a.instance()) {
+	if left, err := filepath.Glob(filepath.Join(short, a.instance()+"*")); err != nil || len(left) == 0 || exists("/run/mezzo/"+a.instance()) {
 		t.Errorf("in runtime_dir is %v %v", left, err)
 	}
 	gate := newGate(t)
@@ -69,7 +72,7 @@ func TestSettings(t *testing.T) {
 	}
 	c.checkFlags(t, c.address, "hostname boss.example", "cluster testers", "max_completed_frameworks 1", "max_completed_tasks_per_framework 2")
 	c.checkFlags(t, a.address, "hostname worker.example", "default_role eng", "executor_shutdown_grace_period 1h0m0s",
-		"executor_reregistration_timeout 3s", "recovery_timeout 1m0s", "gc_delay 1h0m0s", "frameworks_home "+home, "runtime_dir "+runtime)
+		"executor_reregistration_timeout 3s", "recovery_timeout 1m0s", "gc_delay 1h0m0s", "frameworks_home "+home, "runtime_dir "+short)
 	c.checkKept(t, 2, 0)
 	f.await("cleans-up", mesos.TaskState_TASK_RUNNING)
 	readied(t, c, f, "cleans-up", "ready")
@@ -180,4 +183,40 @@ func TestNothingIsKept(t *testing.T) {
 		}
 		return nil
 	})
+}
+
+// What an agent is not told it finds out: all cpus, and memory and disk less a reserve. What it is told may have any name.
+func TestFoundResources(t *testing.T) {
+	t.Parallel()
+	c := startCluster(t, site{resources: "bricks:3;bugs:{a,b};ports:[40000-40001]"})
+	var machine syscall.Sysinfo_t
+	var disk syscall.Statfs_t
+	if err := errors.Join(syscall.Sysinfo(&machine), syscall.Statfs(c.agents[0].workDir(), &disk)); err != nil {
+		t.Fatal(err)
+	}
+	spare := func(bytes uint64, reserve float64) float64 {
+		mb := float64(bytes >> 20)
+		if mb < 2*reserve {
+			return float64(bytes >> 20 / 2)
+		}
+		return mb - reserve
+	}
+	o := subscribe(t, c).offer(nil)
+	for name, want := range map[string]float64{
+		"cpus": float64(runtime.NumCPU()), "mem": spare(machine.Totalram*uint64(machine.Unit), 1024),
+		"disk": spare(disk.Blocks*uint64(disk.Bsize), 5120), "bricks": 3,
+	} {
+		if got := amount(o, name); got != want {
+			t.Errorf("%g %s are offered, want %g", got, name, want)
+		}
+	}
+	for _, r := range o.GetResources() {
+		if r.GetName() == "bugs" && strings.Join(r.GetSet().GetItem(), " ") != "a b" ||
+			r.GetName() == "ports" && (len(r.GetRanges().GetRange()) != 1 || r.GetRanges().GetRange()[0].GetEnd() != 40001) {
+			t.Errorf("offered is %v", r)
+		}
+	}
+	if len(o.GetResources()) != 6 {
+		t.Errorf("offered are %v", o.GetResources())
+	}
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	mesos "github.com/mezzo-cluster/mezzo/sdk/mesos/v1"
+	"github.com/mezzo-cluster/mezzo/sdk/mesos/v1/scheduler"
 )
 
 // An agent that does not answer is unreachable, and so are its tasks. When it answers again, they are as before.
@@ -23,6 +24,7 @@ func TestAgentUnreachable(t *testing.T) {
 	plain.run(sleeper("plain"))
 	stay := append(processesOf(t, running), processesOf(t, plain.await("plain", mesos.TaskState_TASK_RUNNING))...)
 	before := c.agentIDs()
+	o := plain.offer(nil)
 	stopped := time.Now()
 	a.signal(syscall.SIGSTOP)
 	t.Cleanup(func() { a.signal(syscall.SIGCONT) })
@@ -35,6 +37,12 @@ func TestAgentUnreachable(t *testing.T) {
 		t.Errorf("it is unreachable after %v, in which it cannot have missed 8 pings", waited)
 	}
 	plain.await("plain", mesos.TaskState_TASK_LOST)
+	plain.awaitEvent("the offer is rescinded", func(e *scheduler.Event) bool {
+		return e.GetRescind().GetOfferId().GetValue() == o.GetId().GetValue()
+	})
+	plain.awaitEvent("the agent's failure is told", func(e *scheduler.Event) bool {
+		return e.GetFailure().GetAgentId().GetValue() == before[0]
+	})
 	if c.registered(a) != 0 {
 		t.Error("the agent is active")
 	}
