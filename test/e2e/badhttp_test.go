@@ -146,6 +146,10 @@ func TestRefusedCalls(t *testing.T) {
 			t.Errorf("%s: %d %.200q, want %d and %q", name, r.status, r.body, one.status, one.say)
 		}
 	}
+	var metrics map[string]float64
+	if err := c.get("/metrics/snapshot", &metrics); err != nil || metrics["master/invalid_status_update_acknowledgements"] != 1 {
+		t.Errorf("invalid acknowledgements: %v %v", metrics["master/invalid_status_update_acknowledgements"], err)
+	}
 	f.disconnect()
 	c.awaitFramework(f, func(x listedFramework) bool { return !x.Connected })
 	if r := call(f.stream, `{"type":"REVIVE",`+id+`}`); r.status != http.StatusForbidden || !strings.Contains(r.body, "not subscribed") {
