@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -202,6 +203,7 @@ func TestInvalidTasks(t *testing.T) {
 	c := startCluster(t, site{})
 	f := subscribe(t, c)
 	f.run(sleeper("taken"))
+	tooLong := strings.Repeat("x", 256)
 	invalid := map[string]*mesos.TaskInfo{
 		"too-many-cpus": shell("too-many-cpus", "true", resources(scalar("cpus", 400), scalar("mem", 32))),
 		"too-much-mem":  shell("too-much-mem", "true", resources(scalar("cpus", 0.1), scalar("mem", 1e9))),
@@ -211,13 +213,17 @@ func TestInvalidTasks(t *testing.T) {
 		"taken":         shell("taken", "true"),
 		"a/b":           shell("a/b", "true"),
 		"..":            shell("..", "true"),
+		tooLong:         shell(tooLong, "true"),
 	}
-	tasks := []*mesos.TaskInfo{shell("valid", "exit 0")}
+	tasks := []*mesos.TaskInfo{shell("valid", "exit 0"), shell(tooLong[1:], "exit 0")}
 	for _, task := range invalid {
 		tasks = append(tasks, task)
 	}
 	f.launch(tasks...)
 	f.end("valid", "STARTING RUNNING FINISHED")
+	f.end(tooLong[1:], "STARTING RUNNING FINISHED")
+	f.launch(shell("valid", "exit 0")) // it has been completed: its id may come again
+	f.awaitCount("valid", 6)
 	for id := range invalid {
 		s := f.await(id, mesos.TaskState_TASK_ERROR)
 		if s.GetReason() != mesos.TaskStatus_REASON_TASK_INVALID || s.GetSource() != mesos.TaskStatus_SOURCE_MASTER || len(s.GetUuid()) > 0 || s.GetMessage() == "" {
