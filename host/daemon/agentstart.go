@@ -130,19 +130,17 @@ func (a *agentDaemon) compatible(info *mesos.AgentInfo, total resource.Resources
 	if saved.ID == "" {
 		return nil
 	}
+	old := &mesos.AgentInfo{}
+	if err := proto.Unmarshal(saved.Info, old); err != nil {
+		return fmt.Errorf("read what agent %s was: %w", saved.ID, err)
+	}
+	had, err := wire.FromMesos(old.GetResources())
+	if err != nil {
+		return fmt.Errorf("read what agent %s had: %w", saved.ID, err)
+	}
 	present := proto.CloneOf(info)
-	if a.conf.Resources == "" {
-		old := &mesos.AgentInfo{}
-		if err := proto.Unmarshal(saved.Info, old); err != nil {
-			return fmt.Errorf("read what agent %s was: %w", saved.ID, err)
-		}
-		had, err := wire.FromMesos(old.GetResources())
-		if err != nil {
-			return fmt.Errorf("read what agent %s had: %w", saved.ID, err)
-		}
-		if present.Resources, err = ignoringFound(had, total, a.contributions()); err != nil {
-			return err
-		}
+	if present.Resources, err = ignoringFound(had, total, a.conf.Resources, a.contributions()); err != nil {
+		return err
 	}
 	check := agent.Compatible
 	if a.conf.ReconfigurationPolicy == "additive" {
