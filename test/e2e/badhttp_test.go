@@ -194,6 +194,12 @@ func TestRefusedFrameworks(t *testing.T) {
 func TestTooMuch(t *testing.T) {
 	t.Parallel()
 	c := startCluster(t, site{})
+	slow, err := net.Dial("tcp", c.address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer slow.Close()
+	fmt.Fprint(slow, "POST "+schedulerPath+" HTTP/1.1\r\nHost: local")
 	const limit = 16 << 20
 	big := bytes.Repeat([]byte(" "), limit+1)
 	r, err := request(http.MethodPost, c.address, schedulerPath, typeJSON, big)
@@ -218,6 +224,11 @@ func TestTooMuch(t *testing.T) {
 	f := subscribe(t, c)
 	f.launch(shell("meanwhile", "exit 0"))
 	f.end("meanwhile", "STARTING RUNNING FINISHED")
+	// Whoever does not come to the end of a header is given up.
+	_ = slow.SetDeadline(time.Now().Add(patience))
+	if _, err := io.ReadAll(slow); err != nil {
+		t.Errorf("a connection with half a header is open after %v: %v", patience, err)
+	}
 }
 
 func rawRequest(t *testing.T, address, text string) string {
