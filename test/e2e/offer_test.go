@@ -58,6 +58,25 @@ func TestAcceptSeveralOffers(t *testing.T) {
 	checkWholeOffers(t, f, 2)
 }
 
+// A filter is of one agent, and one of no time is none.
+func TestFiltersOfAgents(t *testing.T) {
+	t.Parallel()
+	c := startCluster(t, site{agents: 2})
+	f := subscribe(t, c)
+	first := f.offer(nil)
+	ofFirst := func(o *mesos.Offer) bool { return o.GetAgentId().GetValue() == first.GetAgentId().GetValue() }
+	f.decline(f.offer(func(o *mesos.Offer) bool { return !ofFirst(o) }), 5*time.Second)
+	f.decline(first, 0)
+	f.offer(ofFirst)
+	f.mu.Lock()
+	others := len(f.offers)
+	f.mu.Unlock()
+	if others > 0 {
+		t.Error("what was declined for no time is not offered before what was declined for 5 s")
+	}
+	f.offer(nil)
+}
+
 func multiRole(roles ...string) option {
 	return func(f *framework) {
 		capable(mesos.FrameworkInfo_Capability_MULTI_ROLE)(f)
