@@ -348,8 +348,13 @@ func TestOperatorPaths(t *testing.T) {
 				t.Errorf("%s%s: %d %s", address, p, r.status, r.body)
 			}
 		}
-		for _, p := range []string{"/nothing", "/state.json", "/../etc/passwd", "/files/read"} {
+		for _, p := range []string{"/nothing", "/state.json", "/../etc/passwd"} {
 			if r := ask(t, http.MethodGet, address, p, "", nil); r.status != http.StatusNotFound && r.status != http.StatusBadRequest {
+				t.Errorf("%s%s: %d %s", address, p, r.status, r.body)
+			}
+		}
+		for _, p := range []string{"/profiler/start", "/memory-profiler/state"} {
+			if r := ask(t, http.MethodPost, address, p, typeJSON, nil); r.status != http.StatusNotImplemented {
 				t.Errorf("%s%s: %d %s", address, p, r.status, r.body)
 			}
 		}
