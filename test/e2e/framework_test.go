@@ -71,6 +71,45 @@ func TestFrameworkComesBack(t *testing.T) {
 	f.end("stays", "STARTING RUNNING KILLED")
 }
 
+// A framework that comes back with another description has it, but for its user and its checkpoints, and its agents know.
+func TestFrameworkComesBackAnother(t *testing.T) {
+	t.Parallel()
+	c := startCluster(t, site{})
+	f := subscribe(t, c)
+	f.run(sleeper("stays"))
+	f.info.User, f.info.Checkpoint, f.info.Name = proto.String("nobody"), proto.Bool(false), proto.String("another name")
+	f.resubscribe()
+	for _, address := range []string{c.address, c.agents[0].address} {
+		eventually(t, "the framework is another on "+address, func() error {
+			var doc struct {
+				Frameworks []struct {
+					Name, User string
+					Checkpoint bool
+				}
+			}
+			if err := getJSON(address, "/state", &doc); err != nil || len(doc.Frameworks) != 1 {
+				return fmt.Errorf("%v %w", doc, err)
+			}
+			if x := doc.Frameworks[0]; x.Name != "another name" || x.User != "root" || !x.Checkpoint {
+				return fmt.Errorf("it is %+v", x)
+			}
+			return nil
+		})
+	}
+	// A KILL that names another agent than the task's is not heeded.
+	f.mustSend(&scheduler.Call{Type: scheduler.Call_KILL.Enum(), Kill: &scheduler.Call_Kill{
+		TaskId: &mesos.TaskID{Value: proto.String("stays")}, AgentId: &mesos.AgentID{Value: proto.String("another")},
+	}})
+	meanwhile(t, time.Second, "the task runs on", func() error {
+		if s := f.latest("stays"); s.GetState() != mesos.TaskState_TASK_RUNNING {
+			return errNotYet(s.GetState().String())
+		}
+		return nil
+	})
+	f.kill("stays", 0)
+	f.await("stays", mesos.TaskState_TASK_KILLED)
+}
+
 // checkResumed checks that what was missed since then was told before its time to be repeated had come.
 func checkResumed(t *testing.T, since time.Time) {
 	t.Helper()
