@@ -220,3 +220,17 @@ func TestFoundResources(t *testing.T) {
 		t.Errorf("offered are %v", o.GetResources())
 	}
 }
+
+// A call of a plugin may take as long as its block says.
+func TestPluginTimeout(t *testing.T) {
+	t.Parallel()
+	c := startCluster(t, site{authorizer: `timeout = "6s"`})
+	p := ready(t, c.address, "authorizer", 0)
+	p.send(t, syscall.SIGSTOP)
+	began := time.Now()
+	mustBeUnavailable(t, "SUBSCRIBE", newFramework(t, c).subscribe())
+	if d := time.Since(began); d < 5*time.Second {
+		t.Errorf("it was given up after %v", d)
+	}
+	p.send(t, syscall.SIGCONT)
+}
