@@ -37,9 +37,9 @@ type Config struct {
 	// KillGrace is how long a task has after SIGTERM if its kill policy does not say. Zero means 3 s.
 	KillGrace time.Duration
 	// ShutdownGrace is how long a task has after SIGTERM when its executor or framework is shut down. Zero
-	// means 5 s.
+	// means 5 s, and less than zero no time.
 	ShutdownGrace time.Duration
-	// GCDelay is how long a sandbox is kept after its task ended. Zero means a week.
+	// GCDelay is how long a sandbox is kept after its task ended. Zero means a week, and less than zero that it is not.
 	GCDelay time.Duration
 	// CleanupTimeout is how long a task's terminal update waits for the remains of its container to be cleaned
 	// up. Zero means 10 s.
@@ -67,6 +67,7 @@ func (c Config) withDefaults() Config {
 		if *d.setting == 0 {
 			*d.setting = d.value
 		}
+		*d.setting = max(*d.setting, 0)
 	}
 	return c
 }

@@ -23,6 +23,7 @@ func masterMetrics(m scheduler.Master, calls *scheduler.Endpoint, started time.T
 			return
 		}
 		maps.Copy(into, s.Metrics(now))
+		calls.AddRefused(into)
 		allocatorMetrics(into, s)
 		for f := range s.Frameworks() {
 			frameworkMetrics(into, f)
@@ -42,7 +43,7 @@ func allocatorMetrics(into map[string]float64, s *master.State) {
 		into[prefix+"/total"] = total.Get(name).Float()
 		into[prefix+"/offered_or_allocated"] = total.Get(name).Float() - free.Get(name).Float()
 	}
-	// The allocator is a program of its own, with no event queue of the master's.
+	// Whoever feeds the allocator's program says what waits for it; nobody does where there is none.
 	into["allocator/event_queue_dispatches"] = 0
 	into["allocator/mesos/event_queue_dispatches"] = 0
 }

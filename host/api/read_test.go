@@ -384,6 +384,9 @@ func TestPages(t *testing.T) {
 		{"/system/stats.json", 200, "application/json", ""},
 		{"/flags", 200, "application/json", `{"flags":{"port":"5050"}}`},
 		{"/weights", 501, "text/plain; charset=utf-8", "This release does not implement /weights"},
+		{"/registrar(1)/registry", 501, "text/plain; charset=utf-8", "This release does not implement /registrar(1)/registry"},
+		{"/files/browse?path=/master/log", 501, "text/plain; charset=utf-8", "This release does not implement /files/browse"},
+		{"/memory-profiler/state", 501, "text/plain; charset=utf-8", "This release does not implement /memory-profiler"},
 		{"/create-volumes", 405, "text/plain; charset=utf-8", "405 Method Not Allowed. Expecting one of { 'POST' }, but received 'GET'."},
 		{"/api/v1/", 405, "text/plain; charset=utf-8", "405 Method Not Allowed. Expecting one of { 'POST' }, but received 'GET'."},
 	} {

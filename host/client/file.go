@@ -107,9 +107,6 @@ func sandboxPath(t *mesos.Task) string {
 	return "/frameworks/" + t.GetFrameworkId().GetValue() + "/executors/" + executor + "/runs/latest"
 }
 
-// Task returns the task whose sandbox it is.
-func (s *Sandbox) Task() *mesos.Task { return s.task }
-
 // Read returns a piece of a file from an offset on, at most what the agent gives at once, and the file's size.
 func (s *Sandbox) Read(ctx context.Context, name string, offset int64) (data []byte, size int64, err error) {
 	call := &agent.Call{Type: agent.Call_READ_FILE.Enum(), ReadFile: &agent.Call_ReadFile{

@@ -36,15 +36,15 @@ func (a *Agent) fields() []field {
 		}),
 		textMap("executor_environment_variables", &a.ExecutorEnvironmentVariables),
 		duration("executor_shutdown_grace_period", &a.ExecutorShutdownGracePeriod),
-		duration("executor_reregistration_timeout", &a.ExecutorReregisterTimeout).between(&a.ExecutorReregisterTimeout, 0, 15*time.Second),
+		duration("executor_reregistration_timeout", &a.ExecutorReregistrationTimeout).between(&a.ExecutorReregistrationTimeout, 0, 15*time.Second),
 		duration("recovery_timeout", &a.RecoveryTimeout),
-		duration("launch_timeout", &a.LaunchTimeout),
+		duration("launch_timeout", &a.LaunchTimeout).positive(&a.LaunchTimeout),
 		boolean("strict", &a.Strict),
 		oneOf("reconfiguration_policy", &a.ReconfigurationPolicy, "equal", "additive"),
 		boolean("switch_user", &a.SwitchUser),
 		oneOf("launcher", &a.Launcher, "linux", "posix"),
 		text("frameworks_home", &a.FrameworksHome),
-		duration("fetcher_stall_timeout", &a.FetcherStallTimeout),
+		duration("fetcher_stall_timeout", &a.FetcherStallTimeout).positive(&a.FetcherStallTimeout),
 		duration("gc_delay", &a.GCDelay),
 	}
 }

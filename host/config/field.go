@@ -175,6 +175,16 @@ func (f field) between(to *time.Duration, least, most time.Duration) field {
 	})
 }
 
+// positive refuses no time at all.
+func (f field) positive(to *time.Duration) field {
+	return f.and(func() error {
+		if *to == 0 {
+			return fmt.Errorf("more than 0 is needed; leave the attribute out for the default")
+		}
+		return nil
+	})
+}
+
 func texts(name string, to *[]string) field {
 	return field{name: name, set: func(v cty.Value) error {
 		list, err := convert.Convert(v, cty.List(cty.String))

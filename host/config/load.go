@@ -153,6 +153,11 @@ func (r *reader) finish() {
 		r.diags = append(r.diags, mistake(r.seen["master"], "Missing plugin",
 			"A master needs an allocator. Add a block such as plugin \"allocator\" \"drf\" {}."))
 	}
+	if m, a := s.Master, s.Agent; m != nil && a != nil && m.PluginDir != a.PluginDir {
+		r.diags = append(r.diags, mistake(r.seen["agent"], "Two folders of plugins",
+			"The master's plugin_dir is %q and the agent's %q. In one configuration they have to be the same; a plugin that is elsewhere has a binary in its block.",
+			m.PluginDir, a.PluginDir))
+	}
 	if a := s.Agent; a != nil && len(a.Masters) == 0 {
 		if s.Master == nil {
 			r.diags = append(r.diags, mistake(r.seen["agent"], "Missing attribute",

@@ -20,7 +20,7 @@ func (m *Master) fields() []field {
 		boolean("insecure", &m.Insecure),
 		duration("agent_ping_timeout", &m.AgentPingTimeout).between(&m.AgentPingTimeout, time.Second, 15*time.Minute),
 		count("max_agent_ping_timeouts", &m.MaxAgentPingTimeouts, 1),
-		duration("agent_reregister_timeout", &m.AgentReregisterTimeout),
+		duration("agent_reregister_timeout", &m.AgentReregisterTimeout).positive(&m.AgentReregisterTimeout),
 		duration("offer_timeout", &m.OfferTimeout),
 		count("max_completed_frameworks", &m.MaxCompletedFrameworks, 0),
 		count("max_completed_tasks_per_framework", &m.MaxCompletedTasksPerFramework, 0),

@@ -95,10 +95,10 @@ type Agent struct {
 	DefaultRole string
 
 	// ExecutorEnvironmentVariables is nil when not set.
-	ExecutorEnvironmentVariables map[string]string
-	ExecutorShutdownGracePeriod  time.Duration
-	ExecutorReregisterTimeout    time.Duration
-	RecoveryTimeout              time.Duration
+	ExecutorEnvironmentVariables  map[string]string
+	ExecutorShutdownGracePeriod   time.Duration
+	ExecutorReregistrationTimeout time.Duration
+	RecoveryTimeout               time.Duration
 	// LaunchTimeout is how long a launch waits for a plugin that is down.
 	LaunchTimeout time.Duration
 	// Strict makes the agent refuse to start with state that it cannot read whole.
@@ -158,16 +158,16 @@ func newMaster() *Master {
 
 func newAgent() *Agent {
 	return &Agent{
-		Listen:                      "127.0.0.1:5051",
-		DefaultRole:                 "*",
-		ExecutorShutdownGracePeriod: 5 * time.Second,
-		ExecutorReregisterTimeout:   2 * time.Second,
-		RecoveryTimeout:             15 * time.Minute,
-		LaunchTimeout:               time.Minute,
-		Strict:                      true,
-		ReconfigurationPolicy:       "equal",
-		SwitchUser:                  true,
-		FetcherStallTimeout:         time.Minute,
-		GCDelay:                     7 * 24 * time.Hour,
+		Listen:                        "127.0.0.1:5051",
+		DefaultRole:                   "*",
+		ExecutorShutdownGracePeriod:   5 * time.Second,
+		ExecutorReregistrationTimeout: 2 * time.Second,
+		RecoveryTimeout:               15 * time.Minute,
+		LaunchTimeout:                 time.Minute,
+		Strict:                        true,
+		ReconfigurationPolicy:         "equal",
+		SwitchUser:                    true,
+		FetcherStallTimeout:           time.Minute,
+		GCDelay:                       7 * 24 * time.Hour,
 	}
 }

@@ -77,7 +77,7 @@ func (a *agentDaemon) newContainerizer() (containerizer.Containerizer, error) {
 		SwitchUser: a.conf.SwitchUser, Isolators: a.containerIsolators(), Store: a.runs.Containers(),
 		Fetcher: a.fetcher, LaunchTimeout: a.conf.LaunchTimeout, Logger: a.Log,
 		Surroundings: containerizer.Surroundings{
-			Endpoint: a.advertised, RecoveryTimeout: a.conf.RecoveryTimeout, SubscriptionBackoffMax: a.conf.ExecutorReregisterTimeout,
+			Endpoint: a.advertised, RecoveryTimeout: a.conf.RecoveryTimeout, SubscriptionBackoffMax: a.conf.ExecutorReregistrationTimeout,
 			Executor: variables(a.conf.ExecutorEnvironmentVariables),
 		},
 	}
@@ -119,7 +119,7 @@ func (a *agentDaemon) machineConfig() (agent.Config, error) {
 	return agent.Config{
 		Info: info, Resources: total, Capabilities: agentCapabilities, Version: version.Mezzo(), Instance: a.durable.Instance(),
 		Boot: a.boot, Address: a.advertised, IP: ip, WorkDir: a.conf.WorkDir, Random: random, SwitchUser: a.conf.SwitchUser,
-		AuthorizeTasks: a.control.Enabled(), ShutdownGrace: a.conf.ExecutorShutdownGracePeriod, GCDelay: a.conf.GCDelay,
+		AuthorizeTasks: a.control.Enabled(), ShutdownGrace: orNone(a.conf.ExecutorShutdownGracePeriod), GCDelay: orNone(a.conf.GCDelay),
 	}, nil
 }
 
@@ -130,19 +130,17 @@ func (a *agentDaemon) compatible(info *mesos.AgentInfo, total resource.Resources
 	if saved.ID == "" {
 		return nil
 	}
+	old := &mesos.AgentInfo{}
+	if err := proto.Unmarshal(saved.Info, old); err != nil {
+		return fmt.Errorf("read what agent %s was: %w", saved.ID, err)
+	}
+	had, err := wire.FromMesos(old.GetResources())
+	if err != nil {
+		return fmt.Errorf("read what agent %s had: %w", saved.ID, err)
+	}
 	present := proto.CloneOf(info)
-	if a.conf.Resources == "" {
-		old := &mesos.AgentInfo{}
-		if err := proto.Unmarshal(saved.Info, old); err != nil {
-			return fmt.Errorf("read what agent %s was: %w", saved.ID, err)
-		}
-		had, err := wire.FromMesos(old.GetResources())
-		if err != nil {
-			return fmt.Errorf("read what agent %s had: %w", saved.ID, err)
-		}
-		if present.Resources, err = ignoringFound(had, total, a.contributions()); err != nil {
-			return err
-		}
+	if present.Resources, err = ignoringFound(had, total, a.conf.Resources, a.contributions()); err != nil {
+		return err
 	}
 	check := agent.Compatible
 	if a.conf.ReconfigurationPolicy == "additive" {

@@ -109,7 +109,8 @@ func (r *reign) addAllocator(into map[string]float64) {
 	if r.driver == nil {
 		return
 	}
-	into["allocator/event_queue_dispatches"] = float64(r.driver.Stats().Queued)
+	queued := float64(r.driver.Stats().Queued)
+	into["allocator/event_queue_dispatches"], into["allocator/mesos/event_queue_dispatches"] = queued, queued
 }
 
 // explainAnswer is what /explain answers.

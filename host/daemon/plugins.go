@@ -40,7 +40,7 @@ func cgroupLimits(p config.Plugin) *cgroup.Limits {
 	return &cgroup.Limits{CPUs: p.Cgroup.CPUs, Memory: p.Cgroup.Memory, PIDs: p.Cgroup.PIDs}
 }
 
-// The kinds of plugins that each daemon starts, and, of isolators, that only an agent can judge.
+// The kinds of plugins that each daemon starts.
 var (
 	masterKinds = []string{"allocator", "authorizer"}
 	agentKinds  = []string{"authorizer", "isolator"}

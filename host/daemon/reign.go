@@ -8,6 +8,7 @@ import (
 	"net"
 	"strconv"
 	"sync"
+	"time"
 
 	"github.com/google/uuid"
 	"google.golang.org/protobuf/proto"
@@ -70,8 +71,8 @@ func (m *masterDaemon) newReign(l raftstore.Leadership) (*reign, error) {
 	return r, nil
 }
 
-// orNone turns a configured bound of 0, which means that none are kept, into the machine's way to say so.
-func orNone(n int) int {
+// orNone turns a configured 0, which means that nothing is kept, or no time, into a machine's way to say so.
+func orNone[T int | time.Duration](n T) T {
 	if n == 0 {
 		return -1
 	}

@@ -1,10 +1,12 @@
 package daemon
 
 import (
+	"encoding/json"
 	"fmt"
 	"math"
 	"os"
 	"runtime"
+	"strings"
 
 	mesos "github.com/mezzo-cluster/mezzo/sdk/mesos/v1"
 	"github.com/mezzo-cluster/mezzo/sdk/resource"
@@ -33,8 +35,8 @@ func agentResources(configured, role, workDir string, contributed []contribution
 		return resource.Resources{}, fmt.Errorf("resources: %w", err)
 	}
 	named := map[string]string{}
-	for r := range given.All() {
-		named[r.Name] = "the agent's configuration (resources)"
+	for _, name := range configuredNames(configured) {
+		named[name] = "the agent's configuration (resources)"
 	}
 	found := []struct{ name, value string }{
 		{"cpus", fmt.Sprint(runtime.NumCPU())},
@@ -59,6 +61,24 @@ func agentResources(configured, role, workDir string, contributed []contribution
 		}
 	}
 	return total, nil
+}
+
+// configuredNames are what resources, which can be read, name, also with nothing of it: who writes disk:0 wants no disk
+// to be found.
+func configuredNames(resources string) []string {
+	var list []struct{ Name string }
+	if json.Unmarshal([]byte(resources), &list) != nil {
+		for entry := range strings.SplitSeq(resources, ";") {
+			head, _, _ := strings.Cut(entry, ":")
+			name, _, _ := strings.Cut(head, "(")
+			list = append(list, struct{ Name string }{strings.TrimSpace(name)})
+		}
+	}
+	var names []string
+	for _, r := range list {
+		names = append(names, r.Name)
+	}
+	return names
 }
 
 // withContributed adds what isolators bring, in the agent's default role. named has who names which resource already.
@@ -86,8 +106,11 @@ func withContributed(total resource.Resources, role string, contributed []contri
 }
 
 // ignoringFound is what an agent has, with what it finds out on its machine as it had that before.
-func ignoringFound(had, has resource.Resources, contributed []contribution) ([]*mesos.Resource, error) {
+func ignoringFound(had, has resource.Resources, configured string, contributed []contribution) ([]*mesos.Resource, error) {
 	found := map[string]bool{"cpus": true, "mem": true, "disk": true, "ports": true}
+	for _, name := range configuredNames(configured) {
+		delete(found, name)
+	}
 	for _, c := range contributed {
 		for r := range c.resources.All() {
 			delete(found, r.Name)

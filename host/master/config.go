@@ -30,8 +30,6 @@ type Config struct {
 	OfferTimeout time.Duration
 	// AllocationInterval is the allocator's cycle; a filter holds for one cycle at least.
 	AllocationInterval time.Duration
-	// Roles are the only ones that frameworks may have. None means any.
-	Roles []string
 	// NoRootSubmissions refuses frameworks and tasks that would run as root.
 	NoRootSubmissions bool
 

@@ -90,9 +90,6 @@ func (s *State) UnreachableAgents() iter.Seq2[string, time.Time] { return s.unre
 // Gone tells when an agent was declared gone for good.
 func (s *State) Gone(agent string) (at time.Time, ok bool) { return s.gone.get(agent) }
 
-// GoneAgents yields the ids of agents that are gone for good, in order, and since when they are.
-func (s *State) GoneAgents() iter.Seq2[string, time.Time] { return s.gone.pairs() }
-
 // Task returns a task that is neither completed nor unreachable, or nil.
 func (s *State) Task(framework, id string) *Task {
 	t, _ := s.tasks.get(taskKey(framework, id))

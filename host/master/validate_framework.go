@@ -93,10 +93,10 @@ func (m *Master) checkInfo(info *mesos.FrameworkInfo, suppressed []string,
 	if err := checkFailoverTimeout(info); err != nil {
 		return parts, err
 	}
-	roles := rolesOf(info)
-	if err := m.checkAllowed(info, roles); err != nil {
+	if err := m.checkAllowed(info); err != nil {
 		return parts, err
 	}
+	roles := rolesOf(info)
 	if unknown := without(suppressed, roles); len(unknown) > 0 {
 		return parts, mesosErrorf("Suppressed roles %s are not contained in the set of roles", braces(unknown))
 	}
@@ -109,16 +109,9 @@ func (m *Master) checkInfo(info *mesos.FrameworkInfo, suppressed []string,
 }
 
 // checkAllowed checks against what this master allows.
-func (m *Master) checkAllowed(info *mesos.FrameworkInfo, roles []string) error {
+func (m *Master) checkAllowed(info *mesos.FrameworkInfo) error {
 	if m.cfg.NoRootSubmissions && info.GetUser() == "root" {
 		return mesosErrorf("User 'root' is not allowed to run frameworks without '--root_submissions' set")
-	}
-	if len(m.cfg.Roles) == 0 {
-		return nil
-	}
-	allowed := append([]string{resource.DefaultRole}, m.cfg.Roles...)
-	if unknown := without(roles, allowed); len(unknown) > 0 {
-		return mesosErrorf("Roles %s are not present in the master's --roles", braces(unknown))
 	}
 	return nil
 }

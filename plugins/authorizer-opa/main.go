@@ -6,4 +6,6 @@ import (
 	"github.com/mezzo-cluster/mezzo/sdk/serve"
 )
 
-func main() { serve.Authorizer("opa", "0.1.0", opa.New) }
+func main() {
+	serve.Authorizer("opa", "0.1.0", opa.New, serve.Doc("Decides who may do and see what, by policies in Rego."))
+}

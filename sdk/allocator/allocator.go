@@ -37,7 +37,8 @@ type Allocator interface {
 }
 
 // InverseOfferer is an Allocator that also asks frameworks to leave machines with planned maintenance.
-// InverseOffers is called after Allocate, under the same rules. An ID is never that of an Allocation, too.
+// InverseOffers is called after Allocate, under the same rules. An ID is never that of an Allocation, too. Masters of this
+// release plan no maintenance, and refuse every inverse offer.
 type InverseOfferer interface {
 	InverseOffers(ctx context.Context, now time.Time, max int) ([]InverseOffer, error)
 }

@@ -25,8 +25,8 @@ const (
 	Any      Op = "any"      // Of[0] holds for an element of the list, or a value of the object, Left
 )
 
-// Predicate is a condition on an object's fields, as a tree. It is made with the functions of this file's
-// neighbours or read from JSON, checked with Validate, and evaluated with Eval. The zero value is no
+// Predicate is a condition on an object's fields, as a tree. It is made with Compare, All, AnyOf and their
+// like or read from JSON, checked with Validate, and evaluated with Eval. The zero value is no
 // predicate: Validate refuses it and Eval says false.
 //
 // It means exactly what the same condition means in Rego: a term without value makes its comparison false,

@@ -22,11 +22,13 @@ type Isolator interface {
 	// returns an error. It returns nil in the first two cases. It is called after Isolate, and again after a
 	// restart of the agent or the plugin: a limit reached in between is to be reported then.
 	Watch(ctx context.Context, c Container, emit func(Limitation) error) error
-	// Update gives a running container other resources and limits; they mean what they mean in Spec.
+	// Update gives a running container other resources and limits; they mean what they mean in Spec. No agent of
+	// this release calls it.
 	Update(ctx context.Context, c Container, r resource.Resources, limits map[string]resource.Limit) error
 	// Usage measures containers. One that cannot be measured is left out.
 	Usage(ctx context.Context, cs []Container) (map[string]Usage, error)
-	// Status says what there is to tell about containers beyond their usage, by container id.
+	// Status says what there is to tell about containers beyond their usage, by container id. No agent of this
+	// release calls it.
 	Status(ctx context.Context, cs []Container) (map[string]Status, error)
 	// Cleanup removes all that Prepare and Isolate made. Nothing of the container runs any more, or what does
 	// is to be killed. It succeeds when there is nothing left to remove.

@@ -30,7 +30,8 @@ type Attribute struct {
 }
 
 // ParseAttributes reads name:value;name:value. What is a number that a Scalar can hold is one, [1-3] is
-// ranges, and everything else is text. A name may occur more than once, and the order is kept, as in Mesos.
+// ranges, a set like {a} is an error, and everything else is text. A name may occur more than once, and the order is kept,
+// as in Mesos.
 func ParseAttributes(text string) ([]Attribute, error) {
 	if !utf8.ValidString(text) {
 		return nil, errors.New("attributes are not valid UTF-8")

@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"google.golang.org/protobuf/proto"
+
 	mesos "github.com/mezzo-cluster/mezzo/sdk/mesos/v1"
 	"github.com/mezzo-cluster/mezzo/test/leak"
 )
@@ -252,6 +254,18 @@ func TestUpdatesAreSentAgain(t *testing.T) {
 	f.launch(sleeper("unacknowledged"))
 	first := f.await("unacknowledged", mesos.TaskState_TASK_STARTING)
 	came := time.Now()
+	other := proto.CloneOf(first)
+	other.Uuid = make([]byte, 16)
+	if err := f.acknowledge(other); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the acknowledgement of another update is counted", func() error {
+		var metrics map[string]float64
+		if err := c.get("/metrics/snapshot", &metrics); err != nil || metrics["master/invalid_status_update_acknowledgements"] != 1 {
+			return fmt.Errorf("%v %w", metrics["master/invalid_status_update_acknowledgements"], err)
+		}
+		return nil
+	})
 	f.awaitCount("unacknowledged", 2)
 	if waited := time.Since(came); waited < 9*time.Second || waited > 15*time.Second {
 		t.Errorf("the update came again after %v", waited)

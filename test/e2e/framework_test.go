@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -70,6 +71,45 @@ func TestFrameworkComesBack(t *testing.T) {
 	f.end("stays", "STARTING RUNNING KILLED")
 }
 
+// A framework that comes back with another description has it, but for its user and its checkpoints, and its agents know.
+func TestFrameworkComesBackAnother(t *testing.T) {
+	t.Parallel()
+	c := startCluster(t, site{})
+	f := subscribe(t, c)
+	f.run(sleeper("stays"))
+	f.info.User, f.info.Checkpoint, f.info.Name = proto.String("nobody"), proto.Bool(false), proto.String("another name")
+	f.resubscribe()
+	for _, address := range []string{c.address, c.agents[0].address} {
+		eventually(t, "the framework is another on "+address, func() error {
+			var doc struct {
+				Frameworks []struct {
+					Name, User string
+					Checkpoint bool
+				}
+			}
+			if err := getJSON(address, "/state", &doc); err != nil || len(doc.Frameworks) != 1 {
+				return fmt.Errorf("%v %w", doc, err)
+			}
+			if x := doc.Frameworks[0]; x.Name != "another name" || x.User != "root" || !x.Checkpoint {
+				return fmt.Errorf("it is %+v", x)
+			}
+			return nil
+		})
+	}
+	// A KILL that names another agent than the task's is not heeded.
+	f.mustSend(&scheduler.Call{Type: scheduler.Call_KILL.Enum(), Kill: &scheduler.Call_Kill{
+		TaskId: &mesos.TaskID{Value: proto.String("stays")}, AgentId: &mesos.AgentID{Value: proto.String("another")},
+	}})
+	meanwhile(t, time.Second, "the task runs on", func() error {
+		if s := f.latest("stays"); s.GetState() != mesos.TaskState_TASK_RUNNING {
+			return errNotYet(s.GetState().String())
+		}
+		return nil
+	})
+	f.kill("stays", 0)
+	f.await("stays", mesos.TaskState_TASK_KILLED)
+}
+
 // checkResumed checks that what was missed since then was told before its time to be repeated had come.
 func checkResumed(t *testing.T, since time.Time) {
 	t.Helper()
@@ -120,6 +160,10 @@ func TestFrameworkStaysAway(t *testing.T) {
 	gone(t, pids)
 	c.awaitFramework(f, func(x listedFramework) bool { return x.Completed })
 	checkRemoved(t, f)
+	// One that says nothing is removed at once.
+	f = subscribe(t, c, with(func(i *mesos.FrameworkInfo) { i.FailoverTimeout = nil }))
+	f.disconnect()
+	c.awaitFramework(f, func(x listedFramework) bool { return x.Completed })
 }
 
 func pidsOf(processes []leak.Process) []int {
@@ -181,7 +225,15 @@ func TestOffersAreFiltered(t *testing.T) {
 	f.decline(o, 0)
 	meanwhile(t, 2500*time.Millisecond, "a suppressed framework gets no offers", none)
 	f.revive()
+	// Without a word about filters it is for 5 seconds.
+	f.mustSend(&scheduler.Call{Type: scheduler.Call_DECLINE.Enum(), Decline: &scheduler.Call_Decline{
+		OfferIds: []*mesos.OfferID{f.offer(nil).GetId(), {Value: proto.String("never-made")}},
+	}})
+	declined := time.Now()
 	f.offer(nil)
+	if d := time.Since(declined); d < 4*time.Second || d > 20*time.Second {
+		t.Errorf("what was declined was offered again after %v", d)
+	}
 }
 
 // What a framework asks for must be within what it was offered, and tasks that make no sense are refused one by one.
@@ -190,6 +242,7 @@ func TestInvalidTasks(t *testing.T) {
 	c := startCluster(t, site{})
 	f := subscribe(t, c)
 	f.run(sleeper("taken"))
+	tooLong := strings.Repeat("x", 256)
 	invalid := map[string]*mesos.TaskInfo{
 		"too-many-cpus": shell("too-many-cpus", "true", resources(scalar("cpus", 400), scalar("mem", 32))),
 		"too-much-mem":  shell("too-much-mem", "true", resources(scalar("cpus", 0.1), scalar("mem", 1e9))),
@@ -199,13 +252,17 @@ func TestInvalidTasks(t *testing.T) {
 		"taken":         shell("taken", "true"),
 		"a/b":           shell("a/b", "true"),
 		"..":            shell("..", "true"),
+		tooLong:         shell(tooLong, "true"),
 	}
-	tasks := []*mesos.TaskInfo{shell("valid", "exit 0")}
+	tasks := []*mesos.TaskInfo{shell("valid", "exit 0"), shell(tooLong[1:], "exit 0")}
 	for _, task := range invalid {
 		tasks = append(tasks, task)
 	}
 	f.launch(tasks...)
 	f.end("valid", "STARTING RUNNING FINISHED")
+	f.end(tooLong[1:], "STARTING RUNNING FINISHED")
+	f.launch(shell("valid", "exit 0")) // it has been completed: its id may come again
+	f.awaitCount("valid", 6)
 	for id := range invalid {
 		s := f.await(id, mesos.TaskState_TASK_ERROR)
 		if s.GetReason() != mesos.TaskStatus_REASON_TASK_INVALID || s.GetSource() != mesos.TaskStatus_SOURCE_MASTER || len(s.GetUuid()) > 0 || s.GetMessage() == "" {

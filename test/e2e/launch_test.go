@@ -85,6 +85,7 @@ func TestEnvironment(t *testing.T) {
 		"MESOS_EXECUTOR_ID":                    "env",
 		"MESOS_SLAVE_ID":                       status.GetAgentId().GetValue(),
 		"MESOS_AGENT_ENDPOINT":                 a.address,
+		"MESOS_SLAVE_PID":                      "slave(1)@" + a.address,
 		"MESOS_CHECKPOINT":                     "1",
 		"LIBPROCESS_PORT":                      "0",
 		"MESOS_RECOVERY_TIMEOUT":               "15mins",

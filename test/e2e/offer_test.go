@@ -58,6 +58,25 @@ func TestAcceptSeveralOffers(t *testing.T) {
 	checkWholeOffers(t, f, 2)
 }
 
+// A filter is of one agent, and one of no time is none.
+func TestFiltersOfAgents(t *testing.T) {
+	t.Parallel()
+	c := startCluster(t, site{agents: 2})
+	f := subscribe(t, c)
+	first := f.offer(nil)
+	ofFirst := func(o *mesos.Offer) bool { return o.GetAgentId().GetValue() == first.GetAgentId().GetValue() }
+	f.decline(f.offer(func(o *mesos.Offer) bool { return !ofFirst(o) }), 5*time.Second)
+	f.decline(first, 0)
+	f.offer(ofFirst)
+	f.mu.Lock()
+	others := len(f.offers)
+	f.mu.Unlock()
+	if others > 0 {
+		t.Error("what was declined for no time is not offered before what was declined for 5 s")
+	}
+	f.offer(nil)
+}
+
 func multiRole(roles ...string) option {
 	return func(f *framework) {
 		capable(mesos.FrameworkInfo_Capability_MULTI_ROLE)(f)
@@ -107,6 +126,30 @@ func TestSuppressAndReviveByRole(t *testing.T) {
 	f.revive()
 	f.offer(inRole("eng"))
 	f.offer(inRole("ops"))
+}
+
+// A role that is suppressed from the start gets no offers until it is revived; it has to be one of the framework's.
+func TestSuppressedFromTheStart(t *testing.T) {
+	t.Parallel()
+	c := startCluster(t, site{resources: "cpus(eng):2;mem(eng):1024;cpus(ops):2;mem(ops):1024"})
+	f := newFramework(t, c, multiRole("eng", "ops"), capable(mesos.FrameworkInfo_Capability_RESERVATION_REFINEMENT))
+	f.suppressed = []string{"other"}
+	if err := f.subscribe(); err == nil || !strings.Contains(err.Error(), "{ other }") {
+		t.Errorf("a role that is not the framework's: %v", err)
+	}
+	f.suppressed = []string{"eng"}
+	f.mustSubscribe()
+	f.offer(inRole("ops"))
+	meanwhile(t, 2500*time.Millisecond, "role eng gets no offers", func() error {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		if len(f.offers) > 0 {
+			return errors.New("an offer in role " + f.offers[0].GetAllocationInfo().GetRole())
+		}
+		return nil
+	})
+	f.revive()
+	f.offer(inRole("eng"))
 }
 
 // What a framework may not change is refused and named, and nothing of the call is done; what it may is taken.

@@ -389,7 +389,7 @@ func TestAgentsAuthorizerKilled(t *testing.T) {
 // Plugins see nothing of the host's environment that is not let through, and run as who they are told to.
 func TestPluginPrivileges(t *testing.T) {
 	t.Parallel()
-	c := newCluster(t, site{allocator: `user = "nobody"`, authorizer: "user = \"nobody\"\n  env = [\"HOME\"]"})
+	c := newCluster(t, site{allocator: "user = \"nobody\"\n  group = \"1\"", authorizer: "user = \"nobody\"\n  env = [\"HOME\"]"})
 	for dir := c.site.policies; dir != "/tmp" && dir != "/"; dir = filepath.Dir(dir) {
 		if err := os.Chmod(dir, 0o755); err != nil {
 			t.Fatal(err)
@@ -400,24 +400,25 @@ func TestPluginPrivileges(t *testing.T) {
 	c.agents[0].start()
 	c.wait()
 	f := subscribe(t, c)
-	for kind, want := range map[string]string{"allocator": "", "authorizer": "HOME"} {
+	for kind, want := range map[string]struct{ group, through string }{"allocator": {"1", ""}, "authorizer": {"65534", "HOME"}} {
 		p := ready(t, c.address, kind, 0)
-		checkPrivileges(t, p, want)
+		checkPrivileges(t, p, want.group, want.through)
 		p.send(t, syscall.SIGKILL)
-		checkPrivileges(t, ready(t, c.address, kind, p.PID), want)
+		checkPrivileges(t, ready(t, c.address, kind, p.PID), want.group, want.through)
 	}
 	eventually(t, "a task can be launched", func() error { return f.accept(f.offer(nil), shell("after", "exit 0")) })
 	f.end("after", "STARTING RUNNING FINISHED")
 }
 
-// checkPrivileges looks whether a plugin runs by its name as nobody and sees of the tests' variables the one that is let through.
-func checkPrivileges(t *testing.T, p pluginStatus, through string) {
+// checkPrivileges looks whether a plugin runs by its name as nobody, with that group, and sees of the tests' variables the
+// one that is let through.
+func checkPrivileges(t *testing.T, p pluginStatus, group, through string) {
 	t.Helper()
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.PID))
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"Name:\t" + p.Kind + "-" + p.Name + "\n", "Uid:\t65534\t65534\t65534\t65534", "Gid:\t65534\t65534\t65534\t65534", "Groups:\t \n", "CapEff:\t0000000000000000", "CapPrm:\t0000000000000000"} {
+	for _, want := range []string{"Name:\t" + p.Kind + "-" + p.Name + "\n", "Uid:\t65534\t65534\t65534\t65534", "Gid:" + strings.Repeat("\t"+group, 4), "Groups:\t \n", "CapEff:\t0000000000000000", "CapPrm:\t0000000000000000"} {
 		if !strings.Contains(string(status), want) {
 			t.Errorf("%s: its status lacks %q:\n%s", p.Kind, want, status)
 		}

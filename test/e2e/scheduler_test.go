@@ -43,8 +43,9 @@ type framework struct {
 	login   login
 	silent  bool // updates are not acknowledged
 	aside   bool // offers are declined
-	// constraints go with the subscription.
+	// constraints and suppressed roles go with the subscription.
 	constraints *scheduler.OfferConstraints
+	suppressed  []string
 
 	mu      sync.Mutex
 	stream  string
@@ -115,7 +116,9 @@ func (f *framework) subscribe() error {
 	info.Id = f.id
 	f.mu.Unlock()
 	resp, err := f.post(ctx, &scheduler.Call{
-		FrameworkId: info.Id, Type: scheduler.Call_SUBSCRIBE.Enum(), Subscribe: &scheduler.Call_Subscribe{FrameworkInfo: info, OfferConstraints: f.constraints},
+		FrameworkId: info.Id, Type: scheduler.Call_SUBSCRIBE.Enum(), Subscribe: &scheduler.Call_Subscribe{
+			FrameworkInfo: info, OfferConstraints: f.constraints, SuppressedRoles: f.suppressed,
+		},
 	}, "")
 	if err != nil {
 		cancel()

@@ -101,6 +101,29 @@ func TestLabelsAndDiscovery(t *testing.T) {
 	}
 }
 
+// The master knows the newest state of a task whose framework has not acknowledged the first, by the time that is repeated,
+// and what a task had is free then.
+func TestNewestState(t *testing.T) {
+	t.Parallel()
+	c := startCluster(t, site{})
+	f := subscribe(t, c, notAcknowledging)
+	f.launch(shell("quick", "exit 0"))
+	eventually(t, "the master knows the end", func() error {
+		var doc struct {
+			Tasks []struct{ ID, State string }
+		}
+		if err := c.get("/tasks", &doc); err != nil || len(doc.Tasks) != 1 || doc.Tasks[0].State != "TASK_FINISHED" {
+			return fmt.Errorf("the tasks are %v %w", doc.Tasks, err)
+		}
+		return nil
+	})
+	checkWholeOffers(t, f, 1)
+	if h := f.history("quick"); way(h) != "STARTING" {
+		t.Errorf("the framework was told %s", way(h))
+	}
+	f.teardown()
+}
+
 // find returns the tasks of an id, at any depth.
 func find(v any, id string) []map[string]any {
 	var out []map[string]any

@@ -68,6 +68,9 @@ func (e *Endpoints) Routes() []endpoint.Route {
 		endpoint.Unserved("/api/v1/executor", RealmWrite, http.MethodPost),
 		endpoint.Unserved("/api/v1/resource_provider", RealmWrite, http.MethodPost),
 		endpoint.Unserved("/containerizer/debug", RealmRead),
+		endpoint.Unserved("/profiler/start", RealmWrite),
+		endpoint.Unserved("/profiler/stop", RealmWrite),
+		endpoint.Unserved("/memory-profiler", RealmWrite),
 		endpoint.Unserved("/logging/toggle", RealmWrite),
 	}
 }

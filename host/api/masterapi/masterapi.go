@@ -79,7 +79,10 @@ func unserved() []endpoint.Route {
 	} {
 		routes = append(routes, endpoint.Unserved(path, RealmWrite, http.MethodPost))
 	}
-	for _, path := range []string{"/quota", "/weights", "/maintenance/schedule", "/maintenance/status"} {
+	for _, path := range []string{
+		"/quota", "/weights", "/maintenance/schedule", "/maintenance/status", "/registrar(1)/registry",
+		"/files/browse", "/files/read", "/files/download", "/files/debug", "/profiler/start", "/profiler/stop", "/memory-profiler",
+	} {
 		routes = append(routes, endpoint.Unserved(path, RealmWrite))
 	}
 	return routes

@@ -3,6 +3,7 @@ package scheduler
 import (
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/mezzo-cluster/mezzo/sdk/mesos/v1/scheduler"
 )
@@ -30,6 +31,23 @@ func addTypes(into map[string]float64, prefix string, counts []uint64, names map
 		all += counts[number]
 	}
 	into[prefix] = float64(all)
+}
+
+// refusals counts calls that never came to the machine, of the types of which Mesos counts the invalid ones.
+type refusals struct{ acknowledgements, operationAcknowledgements atomic.Uint64 }
+
+func (r *refusals) count(t scheduler.Call_Type) {
+	switch t {
+	case scheduler.Call_ACKNOWLEDGE:
+		r.acknowledgements.Add(1)
+	case scheduler.Call_ACKNOWLEDGE_OPERATION_STATUS:
+		r.operationAcknowledgements.Add(1)
+	}
+}
+
+func (r *refusals) addTo(into map[string]float64) {
+	into["master/invalid_status_update_acknowledgements"] += float64(r.acknowledgements.Load())
+	into["master/invalid_operation_status_update_acknowledgements"] += float64(r.operationAcknowledgements.Load())
 }
 
 // counter holds the Counts of the frameworks that this master knows.

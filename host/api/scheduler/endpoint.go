@@ -53,6 +53,7 @@ type Endpoint struct {
 	Config
 	streams *Streams
 	turns   *Turns
+	refused refusals
 }
 
 // New returns an Endpoint.
@@ -68,6 +69,9 @@ func (e *Endpoint) Streams() *Streams { return e.streams }
 // Counts returns how many calls a framework has made and how many events it was sent.
 func (e *Endpoint) Counts(framework string) Counts { return e.streams.sent.get(framework) }
 
+// AddRefused adds the calls that were refused for their shape to the metrics that count what was wrong with them.
+func (e *Endpoint) AddRefused(into map[string]float64) { e.refused.addTo(into) }
+
 // Handle answers one call. It is for the leading master only.
 func (e *Endpoint) Handle(w http.ResponseWriter, r *http.Request, who access.Principal) error {
 	call := &scheduler.Call{}
@@ -75,6 +79,7 @@ func (e *Endpoint) Handle(w http.ResponseWriter, r *http.Request, who access.Pri
 		return err
 	}
 	if err := validate(call); err != nil {
+		e.refused.count(call.GetType())
 		return err
 	}
 	if who.Name == "" && !who.IsAnonymous() {

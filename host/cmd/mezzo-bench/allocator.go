@@ -47,12 +47,12 @@ func newAllocator(r *report, bin *string) *cobra.Command {
 	agents, frameworks, roles := 1000, 100, 20
 	cmd := &cobra.Command{
 		Use: "allocator", Short: "The DRF allocator as a plugin and in process",
-		Long: `Gives the DRF allocator a cluster of which nothing is used and measures the time until all of it has been proposed;
-then, again and again, that of a cycle after 1% of the agents have changed. Both as the plugin's process, which works as it
-does for a master, and by calling the same code in this process.
+		Long: `Gives the DRF allocator a cluster of which nothing is used and measures the time until all of it has been proposed
+and accepted; then that of a cycle after 1% of the agents have changed. Both as the plugin's process, which works as it
+does for a master, and by calling the same code in this process, in turn. Each figure is the median of many rounds.
 
-Alone, nothing is around it: the agents grow, and whatever is proposed is accepted. In a master, tasks end: its state
-machine deals with that, and with what the allocator proposes, until the offers to the frameworks are encoded.`,
+Alone, nothing is around the allocator: the agents grow, and whatever is proposed is accepted. In a master, tasks end: its
+state machine deals with that, and with what the allocator proposes, until the offers to the frameworks are encoded.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx, cancel := context.WithTimeout(cmd.Context(), 10*time.Minute)
 			defer cancel()

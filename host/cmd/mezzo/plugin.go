@@ -15,6 +15,7 @@ import (
 
 	"github.com/mezzo-cluster/mezzo/host/config"
 	"github.com/mezzo-cluster/mezzo/host/pluginhost"
+	"github.com/mezzo-cluster/mezzo/sdk/mesos/address"
 )
 
 func newPlugin(o *options) *cobra.Command {
@@ -42,7 +43,7 @@ func newPluginList(o *options) *cobra.Command {
 			return o.print(cmd.OutOrStdout(), pluginRows(list))
 		},
 	}
-	cmd.Flags().StringVar(&agent, "agent", "", "agent to ask, HOST:PORT or a URL, rather than the master")
+	askAgent(cmd, &agent)
 	return cmd
 }
 
@@ -151,6 +152,15 @@ func describe(d *pluginhost.Description) string {
 	return b.String()
 }
 
+// askAgent adds the flag that names an agent.
+func askAgent(cmd *cobra.Command, agent *string) {
+	cmd.Flags().Func("agent", "agent to ask, `HOST:PORT` or a URL, rather than the master", func(text string) error {
+		_, err := address.Parse(text, "http")
+		*agent = text
+		return err
+	})
+}
+
 func newPluginReload(o *options) *cobra.Command {
 	agent := ""
 	cmd := &cobra.Command{
@@ -180,6 +190,6 @@ on, and the error says why. No task is lost and no offer made twice. What the ne
 			return err
 		},
 	}
-	cmd.Flags().StringVar(&agent, "agent", "", "agent to ask, HOST:PORT or a URL, rather than the master")
+	askAgent(cmd, &agent)
 	return cmd
 }

@@ -1257,7 +1257,7 @@ func (x *RunTask) GetTaskInfo() []byte {
 	return nil
 }
 
-// KillTask asks for a task's end. An unknown task is answered by a TASK_KILLED or TASK_LOST/TASK_GONE update.
+// KillTask asks for a task's end. An unknown task is answered by a TASK_DROPPED or TASK_LOST update.
 type KillTask struct {
 	state       protoimpl.MessageState `protogen:"open.v1"`
 	FrameworkId string                 `protobuf:"bytes,1,opt,name=framework_id,json=frameworkId,proto3" json:"framework_id,omitempty"`

@@ -53,11 +53,12 @@ type IsolatorServiceClient interface {
 	// cleaned up. It is opened after Isolate, and again after a restart of either side: a limit that was
 	// reached in between is to be told then.
 	Watch(ctx context.Context, in *WatchRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchResponse], error)
-	// Update gives a running container other resources and limits.
+	// Update gives a running container other resources and limits. No agent of this release calls it.
 	Update(ctx context.Context, in *UpdateRequest, opts ...grpc.CallOption) (*UpdateResponse, error)
 	// Usage measures containers, at most 1,000. One that cannot be measured is left out.
 	Usage(ctx context.Context, in *UsageRequest, opts ...grpc.CallOption) (*UsageResponse, error)
-	// Status tells what there is to tell about containers beyond their usage, at most 1,000.
+	// Status tells what there is to tell about containers beyond their usage, at most 1,000. No agent of this
+	// release calls it.
 	Status(ctx context.Context, in *StatusRequest, opts ...grpc.CallOption) (*StatusResponse, error)
 	// Cleanup undoes all that was done for a container. It succeeds when there is nothing left to undo.
 	Cleanup(ctx context.Context, in *CleanupRequest, opts ...grpc.CallOption) (*CleanupResponse, error)
@@ -179,11 +180,12 @@ type IsolatorServiceServer interface {
 	// cleaned up. It is opened after Isolate, and again after a restart of either side: a limit that was
 	// reached in between is to be told then.
 	Watch(*WatchRequest, grpc.ServerStreamingServer[WatchResponse]) error
-	// Update gives a running container other resources and limits.
+	// Update gives a running container other resources and limits. No agent of this release calls it.
 	Update(context.Context, *UpdateRequest) (*UpdateResponse, error)
 	// Usage measures containers, at most 1,000. One that cannot be measured is left out.
 	Usage(context.Context, *UsageRequest) (*UsageResponse, error)
-	// Status tells what there is to tell about containers beyond their usage, at most 1,000.
+	// Status tells what there is to tell about containers beyond their usage, at most 1,000. No agent of this
+	// release calls it.
 	Status(context.Context, *StatusRequest) (*StatusResponse, error)
 	// Cleanup undoes all that was done for a container. It succeeds when there is nothing left to undo.
 	Cleanup(context.Context, *CleanupRequest) (*CleanupResponse, error)
