@@ -142,8 +142,10 @@ func (t *Task) Message() (*mesos.Task, error) {
 		HealthCheck: info.HealthCheck,
 		KillPolicy:  info.KillPolicy,
 		Limits:      info.Limits,
-		User:        info.GetCommand().User,
 		Statuses:    make([]*mesos.TaskStatus, 0, len(t.Statuses)),
+	}
+	if c := info.GetCommand(); c != nil {
+		m.User = c.User
 	}
 	if t.Executor != "" {
 		m.ExecutorId = &mesos.ExecutorID{Value: proto.String(t.Executor)}

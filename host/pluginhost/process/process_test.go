@@ -16,6 +16,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"pgregory.net/rapid"
 )
@@ -233,17 +234,25 @@ func TestNamed(t *testing.T) {
 			t.Fatal(err)
 		}
 		folder := "/proc/" + p.ID()
-		name, err := os.ReadFile(folder + "/comm")
-		if err != nil || string(name) != "kind-name\n" {
-			t.Errorf("%s is called %q, %v", tt.path, name, err)
-		}
-		arguments, err := os.ReadFile(folder + "/cmdline")
-		want := strings.ReplaceAll(tt.arguments, "LINKS", p.spec.LinkDir) + " "
-		if got := strings.ReplaceAll(string(arguments), "\x00", " "); err != nil || got != want {
-			t.Errorf("%s runs as %q, %v", tt.path, got, err)
-		}
+		becomes(t, folder+"/comm", "kind-name\n")
+		becomes(t, folder+"/cmdline", strings.ReplaceAll(strings.ReplaceAll(tt.arguments, "LINKS", p.spec.LinkDir), " ", "\x00")+"\x00")
 		p.stdin.Close()
 		<-p.Exited()
+	}
+}
+
+// becomes waits until a file of /proc says something: the kernel fills it in a little after a start is over.
+func becomes(t *testing.T, file, want string) {
+	t.Helper()
+	for end := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
+		got, err := os.ReadFile(file)
+		if err == nil && string(got) == want {
+			return
+		}
+		if err != nil || time.Now().After(end) {
+			t.Errorf("%s says %q, not %q: %v", file, got, want, err)
+			return
+		}
 	}
 }
 
