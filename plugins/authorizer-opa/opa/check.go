@@ -184,6 +184,10 @@ func (p *policy) residual(ctx context.Context, s authorizer.Subject, action auth
 	t := newTranslation(left.Support)
 	t.gather = true
 	predicate, err := t.queries(left.Queries)
+	var m *misfit
+	if errors.As(p.ambiguous, &m) {
+		t.misfits = append(t.misfits, m)
+	}
 	if err == nil && len(t.misfits) == 0 {
 		err = predicate.Validate()
 	}

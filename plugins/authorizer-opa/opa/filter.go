@@ -25,7 +25,9 @@ func (a *Authorizer) Filter(ctx context.Context, s authorizer.Subject, name auth
 	if err != nil {
 		return answer, fmt.Errorf("filter %s: %w", name, err)
 	}
-	answer.Predicate, err = newTranslation(left.Support).queries(left.Queries)
+	if err = p.ambiguous; err == nil {
+		answer.Predicate, err = newTranslation(left.Support).queries(left.Queries)
+	}
 	if err == nil {
 		err = answer.Predicate.Validate()
 	}

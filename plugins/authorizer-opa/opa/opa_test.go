@@ -233,8 +233,26 @@ var filterCases = map[string]struct {
 	"by data":          {rego: "names := {\"a\", \"b\"}\nallow if input.object.name in names"},
 	"deny":             {rego: "allow if true\ndeny contains \"no\" if input.object.name == \"a\""},
 	"deny some":        {rego: "allow if input.object.size > 0\ndeny contains \"no\" if {\n input.object.name == \"a\"\n not input.object.flag }"},
-	"same element":     {rego: "allow if {\n some i in input.object.items\n i.name == \"a\"\n i.size == 1 }", batch: true},
-	"function":         {rego: `allow if count(input.object.roles) > 1`, batch: true},
+	// A call looks its arguments up first, and fails without them, negated or not.
+	"negated call":      {rego: `allow if not startswith(input.object.name, "a")`},
+	"negated order":     {rego: `allow if not input.object.size > 2`},
+	"negated member":    {rego: `allow if not "x" in input.object.roles`},
+	"negated set":       {rego: `allow if not input.object.name in {"a", "c"}`},
+	"negated function":  {rego: "is_a(x) if x == \"a\"\nallow if not is_a(input.object.name)"},
+	"negated variable":  {rego: "allow if {\n x := input.object.name\n not x == \"a\" }"},
+	"deny unless known": {rego: "allow if true\ndeny contains \"no\" if not input.object.name in {\"a\"}"},
+	"unused argument":   {rego: "any_of(x, y) if x == \"a\"\nallow if any_of(\"a\", input.object.name)"},
+	"element's prefix":  {rego: `allow if { some r in input.object.roles; startswith(r, "y") }`},
+	// What a path of texts would not tell apart.
+	"index":         {rego: `allow if input.object.roles[0] == "x"`, batch: true},
+	"numeric name":  {rego: `allow if input.object.roles["0"] == "x"`, batch: true},
+	"diagonal":      {rego: `allow if input.object.items[i][i] == "a"`, batch: true},
+	"set in a list": {rego: `allow if input.object.roles in [{"x"}]`, batch: true},
+	"numeric key":   {rego: `allow if input.object.framework == {1: "x"}`, batch: true},
+	// Where both hold it is an error, which allows nothing.
+	"contradiction": {rego: "allow := false if input.object.name == \"a\"\nallow if input.object.size > 1", batch: true},
+	"same element":  {rego: "allow if {\n some i in input.object.items\n i.name == \"a\"\n i.size == 1 }", batch: true},
+	"function":      {rego: `allow if count(input.object.roles) > 1`, batch: true},
 }
 
 // Whatever a predicate says of an object, the policy says too.
