@@ -33,7 +33,8 @@ type Allocator interface {
 	// happens. What it proposes counts as allocated from here on, and is free again when an Answer refuses
 	// it. A proposal has no Resources which carry an allocation role: Allocation.Role says it.
 	//
-	// ctx ends when the host is gone or has waited too long.
+	// ctx ends with the host's stream, when the host is gone or the plugin drains. Whoever takes 30 s and longer
+	// is shown as having a problem.
 	Allocate(ctx context.Context, now time.Time, max int) (proposed []Allocation, next time.Time, err error)
 	// Explain says why the framework is not offered (more).
 	Explain(now time.Time, framework string) (Explanation, error)
