@@ -2,6 +2,7 @@ package opa
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -203,6 +204,58 @@ func TestReloadKeepsTheOldPolicyWhenTheNewOneIsBad(t *testing.T) {
 	if err := <-done; err == nil {
 		t.Error("Revisions ended without an error")
 	}
+}
+
+// Folders are replaced by another, as a link that leads elsewhere or as a whole, and come and go.
+func TestReloadWhenTheFolderIsReplaced(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	for name, rego := range map[string]string{"v1": "allow if false", "v2": "allow if true", "v3": "allow if input.subject.principal == \"x\""} {
+		if err := os.Mkdir(filepath.Join(dir, name), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		write(t, dir, name+"/p.rego", "package mezzo.authz\n"+rego)
+	}
+	link := filepath.Join(dir, "policies")
+	lead := func(to string) {
+		t.Helper()
+		if err := errors.Join(os.Symlink(to, link+".new"), os.Rename(link+".new", link)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	lead("v1")
+	a := start(t, link)
+	inForce := func(what string, want bool) {
+		t.Helper()
+		for deadline := time.Now().Add(20 * time.Second); ask(t, a, authorizer.Subject{}, authorizer.RunTask).Decisions[0].Allowed != want; time.Sleep(10 * time.Millisecond) {
+			if time.Now().After(deadline) { // before the sweep
+				t.Fatalf("%s: the answer is %v still", what, !want)
+			}
+		}
+	}
+	inForce("at first", false)
+	first := a.current.Load().revision
+	lead("v2")
+	inForce("a link to another folder", true)
+	if a.current.Load().revision == first {
+		t.Error("other policies have the same revision")
+	}
+	lead("v1")
+	inForce("the link as it was", false)
+	if a.current.Load().revision != first {
+		t.Error("the same policies have another revision")
+	}
+	write(t, dir, "v1/p.rego", "package mezzo.authz\nallow if true")
+	inForce("a file changed behind the link", true)
+	if err := os.Remove(link); err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(2 * settle) // so that it is seen to be gone; it works as well where it is not
+	inForce("no folder", true)
+	if err := os.Rename(filepath.Join(dir, "v3"), link); err != nil {
+		t.Fatal(err)
+	}
+	inForce("a folder in the link's place", false)
 }
 
 // filterCases are policies about input.object, and whether a predicate is expected of them.
