@@ -26,6 +26,7 @@ func TestLoadBasic(t *testing.T) {
 		`a s3cret`:                              "expecting",
 		`{"credentials": []}`:                   "no credentials",
 		`{"credentials": [{"principal": "a"}]}`: "entry 1 lacks",
+		`{"credentials": [{"principal": "team:a", "secret": "s3cret"}]}`:                                    `principal "team:a" has a colon`,
 		`{"credentials": [{"principal": "a", "secret": "s3cret"}, {"principal": "a", "secret": "s3cret"}]}`: `principal "a" stands in it twice`,
 	} {
 		path := filepath.Join(t.TempDir(), "c.json")
