@@ -115,6 +115,28 @@ func TestDecideAsksInBatches(t *testing.T) {
 	}
 }
 
+// Objects may be large: what labels somebody gives to a thing is not to keep others from seeing theirs.
+func TestQuestionsAreBounded(t *testing.T) {
+	t.Parallel()
+	var sizes []int
+	c := NewControl(&oracle{authorize: func(r authorizer.Request) (authorizer.Answer, error) {
+		request, err := authorizerconv.RequestToProto(r)
+		if n := proto.Size(request); err != nil || len(r.Objects) > 1 && n > 2*questionSize {
+			t.Errorf("a question about %d objects has %d bytes (%v)", len(r.Objects), n, err)
+		}
+		sizes = append(sizes, len(r.Objects))
+		return authorizer.Answer{Revision: "r", Decisions: slices.Repeat([]authorizer.Decision{{Allowed: true}}, len(r.Objects))}, nil
+	}})
+	large := &Framework{Labels: func() *mesos.Labels {
+		return &mesos.Labels{Labels: []*mesos.Label{{Key: proto.String("k"), Value: proto.String(strings.Repeat("v", 5<<20))}}}
+	}}
+	objects := []Object{large, &Framework{}, &Framework{}, large, large, &Framework{}}
+	v, err := c.Decide(t.Context(), Anonymous, authorizer.ViewFramework, objects...)
+	if err != nil || len(v.Decisions) != len(objects) || !slices.Equal(sizes, []int{1, 2, 1, 1, 1}) {
+		t.Errorf("%d decisions, %v, asked about %v", len(v.Decisions), err, sizes)
+	}
+}
+
 func TestFailsClosed(t *testing.T) {
 	t.Parallel()
 	down := errors.New("it has died")
