@@ -304,6 +304,7 @@ var filterCases = map[string]struct {
 	"numeric key":   {rego: `allow if input.object.framework == {1: "x"}`, batch: true},
 	// Where both hold it is an error, which allows nothing.
 	"contradiction": {rego: "allow := false if input.object.name == \"a\"\nallow if input.object.size > 1", batch: true},
+	"panic in part": {rego: "in_list(p, q) if q[p]\nallow if in_list([input.object.name, 1], [[\"a\", 1]])", batch: true},
 	"same element":  {rego: "allow if {\n some i in input.object.items\n i.name == \"a\"\n i.size == 1 }", batch: true},
 	"function":      {rego: `allow if count(input.object.roles) > 1`, batch: true},
 }
