@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -17,6 +18,7 @@ import (
 
 	"github.com/mezzo-cluster/mezzo/sdk/authorizer"
 	mesos "github.com/mezzo-cluster/mezzo/sdk/mesos/v1"
+	"github.com/mezzo-cluster/mezzo/sdk/proto/convert/authorizerconv"
 )
 
 func TestLoadBasic(t *testing.T) {
@@ -26,6 +28,7 @@ func TestLoadBasic(t *testing.T) {
 		`a s3cret`:                              "expecting",
 		`{"credentials": []}`:                   "no credentials",
 		`{"credentials": [{"principal": "a"}]}`: "entry 1 lacks",
+		`{"credentials": [{"principal": "team:a", "secret": "s3cret"}]}`:                                    `principal "team:a" has a colon`,
 		`{"credentials": [{"principal": "a", "secret": "s3cret"}, {"principal": "a", "secret": "s3cret"}]}`: `principal "a" stands in it twice`,
 	} {
 		path := filepath.Join(t.TempDir(), "c.json")
@@ -109,6 +112,28 @@ func TestDecideAsksInBatches(t *testing.T) {
 	v, err := c.Decide(t.Context(), Anonymous, authorizer.RegisterFramework, objects...)
 	if i, reason := v.Denied(); err != nil || i != 2100 || reason != "because" || v.Revision != "r7" || !slices.Equal(sizes, []int{1000, 1000, 500}) {
 		t.Errorf("%d %q %v, asked %v", i, reason, err, sizes)
+	}
+}
+
+// Objects may be large: what labels somebody gives to a thing is not to keep others from seeing theirs.
+func TestQuestionsAreBounded(t *testing.T) {
+	t.Parallel()
+	var sizes []int
+	c := NewControl(&oracle{authorize: func(r authorizer.Request) (authorizer.Answer, error) {
+		request, err := authorizerconv.RequestToProto(r)
+		if n := proto.Size(request); err != nil || len(r.Objects) > 1 && n > 2*questionSize {
+			t.Errorf("a question about %d objects has %d bytes (%v)", len(r.Objects), n, err)
+		}
+		sizes = append(sizes, len(r.Objects))
+		return authorizer.Answer{Revision: "r", Decisions: slices.Repeat([]authorizer.Decision{{Allowed: true}}, len(r.Objects))}, nil
+	}})
+	large := &Framework{Labels: func() *mesos.Labels {
+		return &mesos.Labels{Labels: []*mesos.Label{{Key: proto.String("k"), Value: proto.String(strings.Repeat("v", 5<<20))}}}
+	}}
+	objects := []Object{large, &Framework{}, &Framework{}, large, large, &Framework{}}
+	v, err := c.Decide(t.Context(), Anonymous, authorizer.ViewFramework, objects...)
+	if err != nil || len(v.Decisions) != len(objects) || !slices.Equal(sizes, []int{1, 2, 1, 1, 1}) {
+		t.Errorf("%d decisions, %v, asked about %v", len(v.Decisions), err, sizes)
 	}
 }
 
@@ -292,6 +317,40 @@ func TestObjectsHaveTheDocumentedFields(t *testing.T) {
 	}
 	if got := task.Field("labels").Fields().Field("k").Text(); got != "2" {
 		t.Errorf("of a key given twice %q counts", got)
+	}
+}
+
+// What is not UTF-8 becomes text before anybody looks at it: it fits into no question, and a single object that does not
+// would refuse all that are asked about with it.
+func TestObjectsAreText(t *testing.T) {
+	t.Parallel()
+	const bad, good = "a\xff", "a\uFFFD"
+	l := &mesos.Labels{Labels: []*mesos.Label{{Key: proto.String(bad), Value: proto.String(bad)}}}
+	f := &Framework{ID: bad, Name: bad, User: bad, Principal: bad, Roles: []string{"r", bad}, Labels: func() *mesos.Labels { return l }}
+	x := &Executor{ID: bad, Name: bad, User: bad, Agent: bad, Labels: l, Framework: f}
+	for _, o := range []Object{
+		f, x, &Role{bad, bad, bad, bad}, &Endpoint{bad, bad}, &Container{ID: bad, Executor: x},
+		&Task{ID: bad, Role: bad, State: bad, Agent: bad, Framework: f, Info: func() *mesos.TaskInfo {
+			return &mesos.TaskInfo{Name: proto.String(bad), Labels: l, Command: &mesos.CommandInfo{User: proto.String(bad)}}
+		}},
+	} {
+		fields := fieldMap(o)
+		request, err := authorizerconv.RequestToProto(authorizer.Request{Objects: []authorizer.Object{{Kind: o.Kind(), Fields: fields}}})
+		if err == nil {
+			_, err = proto.Marshal(request)
+		}
+		if err != nil {
+			t.Errorf("%s: %v", o.Kind(), err)
+		}
+		if name := o.Field("name"); name.Present() && name.Text() != good {
+			t.Errorf("%s is named %q", o.Kind(), name.Text())
+		}
+		if labels := o.Field("labels"); labels.Present() && labels.Fields().Field(good).Text() != good {
+			t.Errorf("%s has the labels %v", o.Kind(), labels.Any())
+		}
+	}
+	if got := f.Field("roles").Any(); !reflect.DeepEqual(got, []any{"r", good}) {
+		t.Errorf("roles %q", got)
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"strings"
 )
 
 // Authenticator tells who sent a request.
@@ -59,6 +60,9 @@ func LoadBasic(path string) (*Basic, error) {
 	for i, c := range file.Credentials {
 		if c.Principal == "" || c.Secret == "" {
 			return nil, fmt.Errorf("parse credentials %s: entry %d lacks a principal or a secret", path, i+1)
+		}
+		if strings.Contains(c.Principal, ":") {
+			return nil, fmt.Errorf("parse credentials %s: principal %q has a colon, where basic authentication ends the name", path, c.Principal)
 		}
 		if _, twice := b.secrets[c.Principal]; twice {
 			return nil, fmt.Errorf("parse credentials %s: principal %q stands in it twice", path, c.Principal)

@@ -8,8 +8,12 @@ import (
 	"github.com/mezzo-cluster/mezzo/sdk/authorizer"
 )
 
-// batch is the most objects that one question holds.
-const batch = 1000
+const (
+	// batch is the most objects that one question holds.
+	batch = 1000
+	// questionSize is about how many bytes a question has at most, unless a single object has more: a plugin takes 16 MiB.
+	questionSize = 4 << 20
+)
 
 // RetryAfter is when a client may come again that was refused because the authorizer does not answer.
 const RetryAfter = 2 * time.Second
@@ -88,17 +92,11 @@ func (c *Control) Decide(ctx context.Context, who Principal, action authorizer.A
 		}
 		return v, nil
 	}
-	var v Verdict
-	for len(objects) > 0 {
-		n := min(len(objects), batch)
-		answer, err := c.ask(ctx, who, action, objects[:n])
-		if err != nil {
-			return Verdict{}, err
-		}
-		v.Decisions, v.Revision = append(v.Decisions, answer.Decisions...), answer.Revision
-		objects = objects[n:]
+	answer, err := c.ask(ctx, who, action, objects)
+	if err != nil {
+		return Verdict{}, err
 	}
-	return v, nil
+	return Verdict{Decisions: answer.Decisions, Revision: answer.Revision}, nil
 }
 
 // Check asks about one object. The error is a *DeniedError, an *UnavailableError, or ctx's. The revision is that
@@ -114,19 +112,55 @@ func (c *Control) Check(ctx context.Context, who Principal, action authorizer.Ac
 	return v.Revision, nil
 }
 
+// ask asks about objects, in as many questions as it takes. The answer has a decision on each, and the latest revision.
 func (c *Control) ask(ctx context.Context, who Principal, action authorizer.Action, objects []Object) (authorizer.Answer, error) {
-	request := authorizer.Request{Subject: subject(who), Action: action, Objects: make([]authorizer.Object, len(objects))}
+	var all authorizer.Answer
+	for len(objects) > 0 {
+		request := question(who, action, objects)
+		answer, err := c.auth.Authorize(ctx, request)
+		if err != nil {
+			return answer, unavailable(ctx, err)
+		}
+		if len(answer.Decisions) != len(request.Objects) {
+			return answer, &UnavailableError{Err: fmt.Errorf("it decided on %d of %d objects", len(answer.Decisions), len(request.Objects))}
+		}
+		all.Decisions, all.Revision = append(all.Decisions, answer.Decisions...), answer.Revision
+		objects = objects[len(request.Objects):]
+	}
+	return all, nil
+}
+
+// question is about as many of the objects, from the first on, as one question holds.
+func question(who Principal, action authorizer.Action, objects []Object) authorizer.Request {
+	objects = objects[:min(len(objects), batch)]
+	request := authorizer.Request{Subject: subject(who), Action: action, Objects: make([]authorizer.Object, 0, len(objects))}
+	size := 0
 	for i, o := range objects {
-		request.Objects[i] = authorizer.Object{Kind: o.Kind(), Fields: fieldMap(o)}
+		fields := fieldMap(o)
+		if size += sizeOf(fields); i > 0 && size > questionSize {
+			break
+		}
+		request.Objects = append(request.Objects, authorizer.Object{Kind: o.Kind(), Fields: fields})
 	}
-	answer, err := c.auth.Authorize(ctx, request)
-	if err != nil {
-		return answer, unavailable(ctx, err)
+	return request
+}
+
+// sizeOf is about how many bytes a value of a question has.
+func sizeOf(value any) int {
+	size := 16
+	switch v := value.(type) {
+	case string:
+		size += len(v)
+	case []any:
+		for _, x := range v {
+			size += sizeOf(x)
+		}
+	case map[string]any:
+		for name, x := range v {
+			size += len(name) + sizeOf(x)
+		}
 	}
-	if len(answer.Decisions) != len(objects) {
-		return answer, &UnavailableError{Err: fmt.Errorf("it decided on %d of %d objects", len(answer.Decisions), len(objects))}
-	}
-	return answer, nil
+	return size
 }
 
 func unavailable(ctx context.Context, err error) error {

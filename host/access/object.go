@@ -1,6 +1,10 @@
 package access
 
 import (
+	"slices"
+	"strings"
+	"unicode/utf8"
+
 	mesos "github.com/mezzo-cluster/mezzo/sdk/mesos/v1"
 
 	"github.com/mezzo-cluster/mezzo/sdk/authorizer"
@@ -38,16 +42,16 @@ func (*Framework) Kind() authorizer.Kind { return authorizer.FrameworkKind }
 func (f *Framework) Field(name string) authorizer.Value {
 	switch name {
 	case "id":
-		return authorizer.OptionalString(f.ID)
+		return text(f.ID)
 	case "name":
-		return authorizer.OptionalString(f.Name)
+		return text(f.Name)
 	case "user":
-		return authorizer.OptionalString(f.User)
+		return text(f.User)
 	case "principal":
-		return authorizer.OptionalString(f.Principal)
+		return text(f.Principal)
 	case "roles":
 		if len(f.Roles) > 0 {
-			return authorizer.StringsValue(f.Roles)
+			return authorizer.StringsValue(valid(f.Roles))
 		}
 	case "labels":
 		if f.Labels != nil {
@@ -79,21 +83,21 @@ func (*Task) Kind() authorizer.Kind { return authorizer.TaskKind }
 func (t *Task) Field(name string) authorizer.Value {
 	switch name {
 	case "id":
-		return authorizer.OptionalString(t.ID)
+		return text(t.ID)
 	case "role":
-		return authorizer.OptionalString(t.Role)
+		return text(t.Role)
 	case "state":
-		return authorizer.OptionalString(t.State)
+		return text(t.State)
 	case "agent_id":
-		return authorizer.OptionalString(t.Agent)
+		return text(t.Agent)
 	case "framework":
 		return authorizer.FieldsValue(t.Framework)
 	case "name":
-		return authorizer.OptionalString(t.info().GetName())
+		return text(t.info().GetName())
 	case "user":
-		return authorizer.OptionalString(taskUser(t.info(), t.Framework.User))
+		return text(taskUser(t.info(), t.Framework.User))
 	case "executor_id":
-		return authorizer.OptionalString(t.info().GetExecutor().GetExecutorId().GetValue())
+		return text(t.info().GetExecutor().GetExecutorId().GetValue())
 	case "labels":
 		return labels(t.info().GetLabels())
 	}
@@ -137,13 +141,13 @@ func (*Executor) Kind() authorizer.Kind { return authorizer.ExecutorKind }
 func (e *Executor) Field(name string) authorizer.Value {
 	switch name {
 	case "id":
-		return authorizer.OptionalString(e.ID)
+		return text(e.ID)
 	case "name":
-		return authorizer.OptionalString(e.Name)
+		return text(e.Name)
 	case "user":
-		return authorizer.OptionalString(e.User)
+		return text(e.User)
 	case "agent_id":
-		return authorizer.OptionalString(e.Agent)
+		return text(e.Agent)
 	case "labels":
 		return labels(e.Labels)
 	case "framework":
@@ -167,13 +171,13 @@ func (*Role) Kind() authorizer.Kind { return authorizer.RoleKind }
 func (r *Role) Field(name string) authorizer.Value {
 	switch name {
 	case "name":
-		return authorizer.OptionalString(r.Name)
+		return text(r.Name)
 	case "principal":
-		return authorizer.OptionalString(r.Principal)
+		return text(r.Principal)
 	case "user":
-		return authorizer.OptionalString(r.User)
+		return text(r.User)
 	case "framework_name":
-		return authorizer.OptionalString(r.FrameworkName)
+		return text(r.FrameworkName)
 	}
 	return authorizer.Value{}
 }
@@ -193,9 +197,9 @@ func (*Endpoint) Kind() authorizer.Kind { return authorizer.EndpointKind }
 func (e *Endpoint) Field(name string) authorizer.Value {
 	switch name {
 	case "path":
-		return authorizer.OptionalString(e.Path)
+		return text(e.Path)
 	case "method":
-		return authorizer.OptionalString(e.Method)
+		return text(e.Method)
 	}
 	return authorizer.Value{}
 }
@@ -218,9 +222,9 @@ func (*Container) Kind() authorizer.Kind { return authorizer.ContainerKind }
 func (c *Container) Field(name string) authorizer.Value {
 	switch name {
 	case "id", "root_id":
-		return authorizer.OptionalString(c.ID)
+		return text(c.ID)
 	case "executor_user":
-		return authorizer.OptionalString(c.Executor.User)
+		return text(c.Executor.User)
 	case "executor":
 		return authorizer.FieldsValue(c.Executor)
 	case "framework":
@@ -246,6 +250,24 @@ func (Cluster) Field(string) authorizer.Value { return authorizer.Value{} }
 // Each yields nothing.
 func (Cluster) Each(func(string, authorizer.Value) bool) {}
 
+// text is a string, and no value at all when it is empty. Protobuf lets frameworks send what is not UTF-8, and the question
+// to the authorizer is of text alone: each such part becomes U+FFFD, as it does in JSON.
+func text(s string) authorizer.Value {
+	return authorizer.OptionalString(strings.ToValidUTF8(s, "\uFFFD"))
+}
+
+// valid is the texts as text has them.
+func valid(texts []string) []string {
+	if !slices.ContainsFunc(texts, func(s string) bool { return !utf8.ValidString(s) }) {
+		return texts
+	}
+	out := make([]string, len(texts))
+	for i, s := range texts {
+		out[i] = strings.ToValidUTF8(s, "\uFFFD")
+	}
+	return out
+}
+
 // labelFields are labels by key; of a key given twice, the last counts.
 type labelFields []*mesos.Label
 
@@ -253,7 +275,15 @@ func labels(l *mesos.Labels) authorizer.Value {
 	if len(l.GetLabels()) == 0 {
 		return authorizer.Value{}
 	}
-	return authorizer.FieldsValue(labelFields(l.GetLabels()))
+	all := l.GetLabels()
+	if slices.ContainsFunc(all, func(x *mesos.Label) bool { return !utf8.ValidString(x.GetKey()) || !utf8.ValidString(x.GetValue()) }) {
+		all = make([]*mesos.Label, len(all))
+		for i, x := range l.GetLabels() {
+			kv := valid([]string{x.GetKey(), x.GetValue()})
+			all[i] = &mesos.Label{Key: &kv[0], Value: &kv[1]}
+		}
+	}
+	return authorizer.FieldsValue(labelFields(all))
 }
 
 // Field is a label's value, which may be empty.

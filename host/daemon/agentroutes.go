@@ -13,7 +13,7 @@ import (
 
 // routes makes the agent's API.
 func (a *agentDaemon) routes() (http.Handler, error) {
-	auth, err := authenticator(a.conf.Authentication)
+	auth, err := authenticator(a.conf.Authentication, a.Log)
 	if err != nil {
 		return nil, err
 	}

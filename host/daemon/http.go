@@ -8,6 +8,8 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
+	"runtime"
 	"time"
 
 	"github.com/mezzo-cluster/mezzo/host/access"
@@ -35,9 +37,14 @@ func isLoopback(l net.Listener) bool {
 }
 
 // authenticator returns what an authentication block asks for.
-func authenticator(c *config.Authentication) (access.Authenticator, error) {
+func authenticator(c *config.Authentication, log *slog.Logger) (access.Authenticator, error) {
 	if c == nil {
 		return access.NoAuthentication{}, nil
+	}
+	// On Windows a file's mode says nothing of who may read it.
+	if info, err := os.Stat(c.CredentialsFile); err == nil && runtime.GOOS != "windows" && info.Mode().Perm()&0o007 != 0 {
+		log.Warn("the credentials file is open to everybody on this machine: chmod 600 it",
+			"file", c.CredentialsFile, "mode", info.Mode().Perm().String())
 	}
 	basic, err := access.LoadBasic(c.CredentialsFile)
 	if err != nil {
@@ -49,7 +56,7 @@ func authenticator(c *config.Authentication) (access.Authenticator, error) {
 // checkFiles reads the files that a daemon's tls and authentication blocks name, before anything is started.
 func checkFiles(t *config.TLS, a *config.Authentication) error {
 	_, tlsErr := mutualTLS(t)
-	_, authErr := authenticator(a)
+	_, authErr := authenticator(a, slog.New(slog.DiscardHandler)) // who may read them is said when they are used
 	return errors.Join(tlsErr, authErr)
 }
 

@@ -10,7 +10,7 @@ import (
 
 // routes makes the master's API.
 func (m *masterDaemon) routes() error {
-	auth, err := authenticator(m.conf.Authentication)
+	auth, err := authenticator(m.conf.Authentication, m.Log)
 	if err != nil {
 		return err
 	}

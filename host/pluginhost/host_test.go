@@ -261,7 +261,7 @@ func TestDoesNotStart(t *testing.T) {
 		"old contract":     {mode: "old", want: []string{"mezzo.authorizer.v0.Service", "mezzo.authorizer.v1.AuthorizerService", "authorizer-old"}},
 		"ends early":       {mode: "early", want: []string{"exit status 3", "the moon is in the wrong phase"}},
 		"says nothing":     {mode: "mute", want: []string{"not ready in time"}},
-		"says garbage":     {mode: "garbage", want: []string{"Hello! I am a plugin"}},
+		"says garbage":     {mode: "garbage", want: []string{`it printed "Hello! I am a plugin`, "with nothing before it"}},
 		"listens wherever": {mode: "elsewhere", want: []string{"/run/elsewhere.sock, which is not a socket in its folder"}},
 		"other protocol":   {mode: "protocol", want: []string{"incompatible API version"}},
 	} {

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -213,7 +214,26 @@ func (l *link) explain(ctx context.Context, err error) error {
 		}
 	case <-time.After(time.Second):
 	}
-	return err
+	return l.noHandshake(err)
+}
+
+// noHandshake says what go-plugin found in the handshake's place; another error it leaves as it is.
+func (l *link) noHandshake(err error) error {
+	const found, late = "Unrecognized remote plugin message: ", "timeout while waiting for plugin to start"
+	const expected = "the line `1|1|unix|SOCKET|grpc|` on stdout, with nothing before it"
+	line, unrecognized := strings.CutPrefix(err.Error(), found)
+	switch {
+	case unrecognized:
+		line, _, _ = strings.Cut(line, "\n")
+		if most := 100; len(line) > most {
+			line = strings.ToValidUTF8(line[:most], "") + "…"
+		}
+		return fmt.Errorf("it printed %q where the host expects %s", line, expected)
+	case err.Error() == late:
+		return fmt.Errorf("it did not print what the host expects: %s", expected)
+	default:
+		return err
+	}
 }
 
 // dial connects to the plugin's socket, if the plugin's user is who listens there.

@@ -14,12 +14,15 @@ import (
 // An error of Update or Answer means that the allocator no longer knows the cluster: it is told of all of it
 // again, beginning with Reset.
 type Allocator interface {
-	// Reset forgets the cluster. The updates that follow tell of all of it, in an order in which they can be
+	// Reset forgets the cluster; it is the first call, and may come again at any time. The updates that follow tell of all of it, in an order in which they can be
 	// applied: weights and quota, frameworks, agents with their uses. They come as the host encodes them, in
 	// many calls of Update, and Allocate is not called before the last of them.
 	//
-	// Allocations that are not answered yet are void: those that the host accepts all the same come back as
-	// Allocated.
+	// Allocations that are not answered yet are void, and their ids are not used again: those that the host
+	// accepts all the same come back as Allocated. Something else may have been proposed of the same resources
+	// by then, and is refused later. So what is free is best reckoned anew, as the agent's Total less what is
+	// used and less what is proposed; an amount that is added to and taken from, and never falls below nothing,
+	// comes out too high.
 	Reset()
 	// Update applies what happened, in order.
 	Update(now time.Time, updates []Update) error
@@ -30,7 +33,8 @@ type Allocator interface {
 	// happens. What it proposes counts as allocated from here on, and is free again when an Answer refuses
 	// it. A proposal has no Resources which carry an allocation role: Allocation.Role says it.
 	//
-	// ctx ends when the host is gone or has waited too long.
+	// ctx ends with the host's stream, when the host is gone or the plugin drains. Whoever takes 30 s and longer
+	// is shown as having a problem.
 	Allocate(ctx context.Context, now time.Time, max int) (proposed []Allocation, next time.Time, err error)
 	// Explain says why the framework is not offered (more).
 	Explain(now time.Time, framework string) (Explanation, error)

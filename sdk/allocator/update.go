@@ -30,7 +30,8 @@ type AgentChanged struct {
 	ClearFilters bool
 }
 
-// AgentRemoved says that the agent is gone, with its uses and filters.
+// AgentRemoved says that the agent is gone, with its uses and filters. What was proposed of it is answered still, and
+// the agent may be back by then.
 type AgentRemoved struct{ ID string }
 
 // FrameworkAdded says that a framework has subscribed for the first time, or came back to this master.
@@ -124,8 +125,8 @@ func (QuotaChanged) update()     {}
 func (Requested) update()        {}
 func (InverseAnswered) update()  {}
 
-// Snapshot is the whole cluster as updates, in an order in which they can be applied to an empty
-// allocator: weights and quota, frameworks, agents with their uses. Filters are not part of it; they are
+// Snapshot is the whole cluster as the host has it. An Allocator is told of it by Reset and Update. Its updates are in
+// an order in which they can be applied to an empty allocator: weights and quota, frameworks, agents with their uses. Filters are not part of it; they are
 // forgotten with the allocator that held them.
 type Snapshot struct {
 	// Sequence is that of the last update which is contained in it.

@@ -85,7 +85,8 @@ func streamChecks() []check {
 		{
 			name: "a snapshot in between", run: checkSnapshot,
 			says: "A snapshot replaces all that the plugin knows, at any time. Proposals that have no answer are " +
-				"void then.",
+				"void then; one that is accepted later all the same is in use, also where the plugin has proposed " +
+				"something else of the same resources since, which is refused and not free.",
 			read: "docs/vendors/wire.md#the-allocators-stream",
 		},
 		{

@@ -28,21 +28,16 @@ func quiet() hclog.Logger { return hclog.NewNullLogger() }
 
 // checkLeaks uses the plugin, ends it as a host does, and looks for what stays.
 func checkLeaks(b *bench) {
-	data := b.dataDir()
-	p := b.ready(data)
-	probes := func() {
+	p, use := b.used()
+	uses := func() {
 		for range 20 {
-			ctx, cancel := b.call()
-			if err := probe(ctx, b.Kind, p.conn); err != nil {
-				b.errorf("one of many calls: %v", err)
-			}
-			cancel()
+			use()
 		}
 	}
-	probes()
+	uses()
 	before := descriptors(p.cmd.Process.Pid)
-	probes()
-	b.eventually(fmt.Sprintf("no more descriptors than the %d it had before 20 calls", before), func() bool {
+	uses()
+	b.eventually(fmt.Sprintf("no more descriptors than the %d it had before it was used 20 times", before), func() bool {
 		return descriptors(p.cmd.Process.Pid) <= before+2
 	})
 	p.shutdown()
@@ -51,6 +46,26 @@ func checkLeaks(b *bench) {
 	}
 	if left, _ := filepath.Glob(p.sockets + "/*"); len(left) > 0 {
 		b.errorf("it has left its socket behind: %s", strings.Join(left, ", "))
+	}
+}
+
+// used starts the plugin, and gives what uses it once as its kind is used: an isolator is for a container.
+func (b *bench) used() (*plugin, func()) {
+	if b.Kind == "isolator" {
+		i, _ := b.isolator(b.dataDir(), newInstance())
+		return i.plugin, func() {
+			c := i.newContainer()
+			i.prepare(c)
+			i.cleanup(c)
+		}
+	}
+	p := b.ready(b.dataDir())
+	return p, func() {
+		ctx, cancel := b.call()
+		defer cancel()
+		if err := probe(ctx, b.Kind, p.conn); err != nil {
+			b.errorf("one of many calls: %v", err)
+		}
 	}
 }
 

@@ -215,6 +215,22 @@ func TestOptions(t *testing.T) {
 	}
 }
 
+// What leaks with each container is found by using it for containers.
+func TestHoards(t *testing.T) {
+	t.Parallel()
+	results, err := plugintest.Verify(t.Context(), plugintest.Options{
+		Kind: "isolator", Binary: as(t, "isolator", "hoards"), Timeout: 5 * time.Second,
+	}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range results {
+		if found := strings.Contains(strings.Join(r.Problems, "\n"), "no more descriptors than"); found != (r.Check == "nothing left behind") {
+			t.Errorf("%s: %q", r.Check, r.Problems)
+		}
+	}
+}
+
 // A report says what is wrong, what the contract says and where, and what the plugin printed.
 func TestReport(t *testing.T) {
 	t.Parallel()

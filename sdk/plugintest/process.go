@@ -321,20 +321,35 @@ func (o *output) Write(p []byte) (int, error) {
 		o.longest = max(o.longest, o.line)
 	}
 	o.tail = append(o.tail, p...)
-	if len(o.tail) > 1000 {
-		o.tail = append([]byte(nil), o.tail[len(o.tail)-1000:]...)
+	if len(o.tail) > 2*keptOutput {
+		o.tail = append([]byte(nil), o.tail[len(o.tail)-keptOutput:]...)
 	}
 	return len(p), nil
 }
 
-// text is the end of it.
+const (
+	keptOutput  = 16 << 10 // bytes of what a process printed
+	shownOutput = 3000     // bytes of it that a report shows, about
+	shownLine   = 2000     // bytes of a line of it: the beginning, where a panic says what it is and where it was
+)
+
+// text is the last lines of it.
 func (o *output) text() string {
 	if o == nil {
 		return ""
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	return strings.ToValidUTF8(strings.TrimSpace(string(o.tail)), "?")
+	lines := strings.Split(strings.ToValidUTF8(strings.TrimSpace(string(o.tail)), "?"), "\n")
+	size, first := 0, len(lines)
+	for ; first > 0 && size < shownOutput; first-- {
+		line := &lines[first-1]
+		if len(*line) > shownLine {
+			*line = strings.ToValidUTF8((*line)[:shownLine], "") + "…"
+		}
+		size += len(*line)
+	}
+	return strings.Join(lines[first:], "\n")
 }
 
 // signalled ends the process with a signal that it may heed.

@@ -138,6 +138,16 @@ func (g *gate) caught(panicked any, method string, err error) error {
 	if panicked == nil {
 		return errorconv.ToStatus(err)
 	}
-	g.log.Error("plugin panicked", "method", method, "panic", panicked, "stack", string(debug.Stack()))
+	g.log.Error("plugin panicked", "method", method, "panic", panicked, "stack", panicStack(string(debug.Stack())))
 	return status.Errorf(codes.Internal, "panic: %v", panicked)
+}
+
+// panicStack is a stack from where it panicked on: a log line that is cut off still has that.
+func panicStack(stack string) string {
+	i := strings.LastIndex(stack, "\npanic(")
+	if i < 0 {
+		return stack
+	}
+	from := strings.SplitN(stack[i+1:], "\n", 3) // the call of panic, and its line
+	return from[len(from)-1]
 }

@@ -46,6 +46,8 @@ type Driver struct {
 	generation uint64 // 0 while there is none
 	latest     uint64 // the latest generation there was
 	stats      Stats
+
+	lookEvery, stuckAfter time.Duration
 }
 
 // Stats says how a driver is doing.
@@ -62,6 +64,9 @@ type Stats struct {
 	Considered uint64 `json:"considered"`
 	// Unanswered is how many proposals the master has yet to answer.
 	Unanswered int `json:"unanswered"`
+	// Refused is how many proposals the master has refused since it accepted one, and Refusal why the last of them.
+	Refused int    `json:"refused"`
+	Refusal string `json:"refusal,omitempty"`
 }
 
 // New makes a driver for a plugin of the kind allocator.
@@ -73,6 +78,8 @@ func New(p *pluginhost.Plugin, m Master, logger *slog.Logger) *Driver {
 		queue:   newQueue(maxQueued),
 		conn:    p.WaitingConn(),
 		explain: allocatorv1.NewAllocatorServiceClient(p.Conn()),
+
+		lookEvery: lookEvery, stuckAfter: stuckAfter,
 	}
 }
 
@@ -85,10 +92,22 @@ func (d *Driver) Answer(generation uint64, answers []contract.Answer) {
 	present := generation == d.generation
 	if present {
 		d.stats.Unanswered -= len(answers)
+		d.stats.count(answers)
 	}
 	d.mu.Unlock()
 	if present {
 		d.queue.answer(answers)
+	}
+}
+
+// count notes what became of proposals.
+func (s *Stats) count(answers []contract.Answer) {
+	for _, a := range answers {
+		if a.Accepted() {
+			s.Refused, s.Refusal = 0, ""
+		} else {
+			s.Refused, s.Refusal = s.Refused+1, a.Refused
+		}
 	}
 }
 
@@ -183,7 +202,8 @@ func (d *Driver) begin(ctx context.Context, stream *allocatorconv.HostStream) er
 	d.generation = d.latest
 	d.stats.Generation, d.stats.Unanswered = d.generation, 0
 	d.stats.Snapshots++
-	d.stats.Sent = snapshot.Sequence
+	d.stats.Sent, d.stats.Considered = snapshot.Sequence, 0
+	d.stats.Refused, d.stats.Refusal = 0, ""
 	generation := d.generation
 	d.mu.Unlock()
 	if err := d.master.Ready(ctx, generation); err != nil {

@@ -166,7 +166,7 @@ type fixture struct {
 	done   chan error
 }
 
-func start(t *testing.T, mode string, agents int) *fixture {
+func start(t *testing.T, mode string, agents int, set ...func(*Driver)) *fixture {
 	t.Helper()
 	h := pluginhost.New(pluginhost.Options{
 		RuntimeDir: filepath.Join(testbinary.ShortDir(t), "run"), Logger: slog.New(slog.DiscardHandler), StopTimeout: time.Second,
@@ -180,6 +180,9 @@ func start(t *testing.T, mode string, agents int) *fixture {
 	f := &fixture{t: t, plugin: h.Of("allocator")[0], books: newBooks(agents), done: make(chan error, 1)}
 	f.Driver = New(f.plugin, f.books, slog.New(slog.DiscardHandler))
 	f.books.driver = f.Driver
+	for _, s := range set {
+		s(f.Driver)
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	go func() { f.done <- f.Run(ctx) }()
 	t.Cleanup(func() {
@@ -268,6 +271,29 @@ func TestSlow(t *testing.T) {
 	if s := f.Stats(); s.Snapshots < 2 || s.Generation != s.Snapshots {
 		t.Errorf("%+v", s)
 	}
+}
+
+// TestNothingComesOfIt: a process that is well is not all that an allocator has to be.
+func TestNothingComesOfIt(t *testing.T) {
+	t.Parallel()
+	f := start(t, "good", 3, func(d *Driver) { d.lookEvery, d.stuckAfter = 50*time.Millisecond, 300*time.Millisecond })
+	problem := func() string { return f.plugin.Status().Problem }
+	f.eventually("every agent is offered", func() bool { return f.books.count(offers) == 3 })
+	pid := f.plugin.Status().PID
+	if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	f.books.recover(1)
+	f.eventually("it is said that it hangs", func() bool { return strings.Contains(problem(), "considered nothing") })
+	if err := syscall.Kill(pid, syscall.SIGCONT); err != nil {
+		t.Fatal(err)
+	}
+	f.eventually("it does not hang any more", func() bool { return problem() == "" })
+
+	refuse := func() { f.Answer(f.Stats().Generation, []contract.Answer{{ID: 1, Refused: "there is no such agent"}}) }
+	f.eventually("it is said that all is refused", func() bool { refuse(); return strings.Contains(problem(), "because there is no such agent") })
+	f.books.recover(2)
+	f.eventually("something is accepted again", func() bool { return problem() == "" })
 }
 
 // TestLies: nonsense is refused, and a plugin that breaks the order of proposals is cut off and tried again.

@@ -34,6 +34,7 @@ func (d *Driver) once(outer context.Context) error {
 		return d.sendError(stream, d.tell(ctx, stream, again))
 	})
 	group.Go(func() error { return d.listen(ctx, stream, again) })
+	group.Go(func() error { return d.watch(ctx) })
 	err = group.Wait()
 	if pauseErr := d.pause(outer); pauseErr != nil && outer.Err() == nil {
 		return pauseErr

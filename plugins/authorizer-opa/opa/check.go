@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/open-policy-agent/opa/v1/ast"
-	"github.com/open-policy-agent/opa/v1/rego"
 	"github.com/open-policy-agent/opa/v1/topdown"
 
 	"github.com/mezzo-cluster/mezzo/sdk/authorizer"
@@ -171,9 +170,12 @@ func (p *policy) residuals(ctx context.Context, principals []string) []authorize
 }
 
 func (p *policy) residual(ctx context.Context, s authorizer.Subject, action authorizer.ActionInfo) []authorizer.Finding {
-	left, err := p.filter.Partial(ctx, rego.EvalParsedInput(input(subjectTerm(s), action.Action, action.Object, nil)))
+	left, err := p.partial(ctx, s, action.Action, action.Object)
 	var failed *topdown.Error
+	var panicked *panicError
 	switch {
+	case errors.As(err, &panicked):
+		return []authorizer.Finding{{Severity: authorizer.SeverityWarning, Code: "no_predicate", Message: err.Error()}}
 	case ctx.Err() != nil:
 		return nil
 	case errors.As(err, &failed):
@@ -184,6 +186,10 @@ func (p *policy) residual(ctx context.Context, s authorizer.Subject, action auth
 	t := newTranslation(left.Support)
 	t.gather = true
 	predicate, err := t.queries(left.Queries)
+	var m *misfit
+	if errors.As(p.ambiguous, &m) {
+		t.misfits = append(t.misfits, m)
+	}
 	if err == nil && len(t.misfits) == 0 {
 		err = predicate.Validate()
 	}

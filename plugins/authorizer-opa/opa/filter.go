@@ -2,6 +2,7 @@ package opa
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/open-policy-agent/opa/v1/rego"
@@ -21,11 +22,17 @@ func (a *Authorizer) Filter(ctx context.Context, s authorizer.Subject, name auth
 		return authorizer.FilterAnswer{}, err
 	}
 	answer := authorizer.FilterAnswer{Revision: p.revision, ValidUntil: p.validUntil()}
-	left, err := p.filter.Partial(ctx, rego.EvalParsedInput(input(subjectTerm(s), name, info.Object, nil)))
-	if err != nil {
+	left, err := p.partial(ctx, s, name, info.Object)
+	var panicked *panicError
+	if err != nil && !errors.As(err, &panicked) {
 		return answer, fmt.Errorf("filter %s: %w", name, err)
 	}
-	answer.Predicate, err = newTranslation(left.Support).queries(left.Queries)
+	if err == nil {
+		err = p.ambiguous
+	}
+	if err == nil {
+		answer.Predicate, err = newTranslation(left.Support).queries(left.Queries)
+	}
 	if err == nil {
 		err = answer.Predicate.Validate()
 	}
@@ -34,4 +41,23 @@ func (a *Authorizer) Filter(ctx context.Context, s authorizer.Subject, name auth
 		answer.Predicate = authorizer.Predicate{}
 	}
 	return answer, nil
+}
+
+// partial evaluates the policy for a subject and an action alone.
+func (p *policy) partial(ctx context.Context, s authorizer.Subject, name authorizer.Action, kind authorizer.Kind) (left *rego.PartialQueries, err error) {
+	defer func() {
+		if x := recover(); x != nil {
+			left, err = nil, &panicError{x}
+		}
+	}()
+	return p.filter.Partial(ctx, rego.EvalParsedInput(input(subjectTerm(s), name, kind, nil)))
+}
+
+// panicError is a panic of OPA's: there are policies that it evaluates for an object and not in part, such as one that
+// looks for a list made of the object in a list.
+type panicError struct{ value any }
+
+// Error says what does not work.
+func (e *panicError) Error() string {
+	return fmt.Sprintf("OPA cannot evaluate the policies in part: %v", e.value)
 }

@@ -2,6 +2,7 @@ package opa
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -205,6 +206,58 @@ func TestReloadKeepsTheOldPolicyWhenTheNewOneIsBad(t *testing.T) {
 	}
 }
 
+// Folders are replaced by another, as a link that leads elsewhere or as a whole, and come and go.
+func TestReloadWhenTheFolderIsReplaced(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	for name, rego := range map[string]string{"v1": "allow if false", "v2": "allow if true", "v3": "allow if input.subject.principal == \"x\""} {
+		if err := os.Mkdir(filepath.Join(dir, name), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		write(t, dir, name+"/p.rego", "package mezzo.authz\n"+rego)
+	}
+	link := filepath.Join(dir, "policies")
+	lead := func(to string) {
+		t.Helper()
+		if err := errors.Join(os.Symlink(to, link+".new"), os.Rename(link+".new", link)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	lead("v1")
+	a := start(t, link)
+	inForce := func(what string, want bool) {
+		t.Helper()
+		for deadline := time.Now().Add(20 * time.Second); ask(t, a, authorizer.Subject{}, authorizer.RunTask).Decisions[0].Allowed != want; time.Sleep(10 * time.Millisecond) {
+			if time.Now().After(deadline) { // before the sweep
+				t.Fatalf("%s: the answer is %v still", what, !want)
+			}
+		}
+	}
+	inForce("at first", false)
+	first := a.current.Load().revision
+	lead("v2")
+	inForce("a link to another folder", true)
+	if a.current.Load().revision == first {
+		t.Error("other policies have the same revision")
+	}
+	lead("v1")
+	inForce("the link as it was", false)
+	if a.current.Load().revision != first {
+		t.Error("the same policies have another revision")
+	}
+	write(t, dir, "v1/p.rego", "package mezzo.authz\nallow if true")
+	inForce("a file changed behind the link", true)
+	if err := os.Remove(link); err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(2 * settle) // so that it is seen to be gone; it works as well where it is not
+	inForce("no folder", true)
+	if err := os.Rename(filepath.Join(dir, "v3"), link); err != nil {
+		t.Fatal(err)
+	}
+	inForce("a folder in the link's place", false)
+}
+
 // filterCases are policies about input.object, and whether a predicate is expected of them.
 var filterCases = map[string]struct {
 	rego  string
@@ -233,8 +286,27 @@ var filterCases = map[string]struct {
 	"by data":          {rego: "names := {\"a\", \"b\"}\nallow if input.object.name in names"},
 	"deny":             {rego: "allow if true\ndeny contains \"no\" if input.object.name == \"a\""},
 	"deny some":        {rego: "allow if input.object.size > 0\ndeny contains \"no\" if {\n input.object.name == \"a\"\n not input.object.flag }"},
-	"same element":     {rego: "allow if {\n some i in input.object.items\n i.name == \"a\"\n i.size == 1 }", batch: true},
-	"function":         {rego: `allow if count(input.object.roles) > 1`, batch: true},
+	// A call looks its arguments up first, and fails without them, negated or not.
+	"negated call":      {rego: `allow if not startswith(input.object.name, "a")`},
+	"negated order":     {rego: `allow if not input.object.size > 2`},
+	"negated member":    {rego: `allow if not "x" in input.object.roles`},
+	"negated set":       {rego: `allow if not input.object.name in {"a", "c"}`},
+	"negated function":  {rego: "is_a(x) if x == \"a\"\nallow if not is_a(input.object.name)"},
+	"negated variable":  {rego: "allow if {\n x := input.object.name\n not x == \"a\" }"},
+	"deny unless known": {rego: "allow if true\ndeny contains \"no\" if not input.object.name in {\"a\"}"},
+	"unused argument":   {rego: "any_of(x, y) if x == \"a\"\nallow if any_of(\"a\", input.object.name)"},
+	"element's prefix":  {rego: `allow if { some r in input.object.roles; startswith(r, "y") }`},
+	// What a path of texts would not tell apart.
+	"index":         {rego: `allow if input.object.roles[0] == "x"`, batch: true},
+	"numeric name":  {rego: `allow if input.object.roles["0"] == "x"`, batch: true},
+	"diagonal":      {rego: `allow if input.object.items[i][i] == "a"`, batch: true},
+	"set in a list": {rego: `allow if input.object.roles in [{"x"}]`, batch: true},
+	"numeric key":   {rego: `allow if input.object.framework == {1: "x"}`, batch: true},
+	// Where both hold it is an error, which allows nothing.
+	"contradiction": {rego: "allow := false if input.object.name == \"a\"\nallow if input.object.size > 1", batch: true},
+	"panic in part": {rego: "in_list(p, q) if q[p]\nallow if in_list([input.object.name, 1], [[\"a\", 1]])", batch: true},
+	"same element":  {rego: "allow if {\n some i in input.object.items\n i.name == \"a\"\n i.size == 1 }", batch: true},
+	"function":      {rego: `allow if count(input.object.roles) > 1`, batch: true},
 }
 
 // Whatever a predicate says of an object, the policy says too.

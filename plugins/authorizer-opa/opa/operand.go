@@ -3,6 +3,8 @@ package opa
 import (
 	"encoding/json"
 	"errors"
+	"slices"
+	"strconv"
 
 	"github.com/open-policy-agent/opa/v1/ast"
 
@@ -38,14 +40,20 @@ func newOperand(e *ast.Expr, t *ast.Term, asList bool) (operand, error) {
 		last := len(o.paths) - 1
 		switch v := step.Value.(type) {
 		case ast.String:
+			if _, err := strconv.Atoi(string(v)); err == nil {
+				return operand{}, refuse(e, "a name that is a number has no predicate: it would stand for a list's element, too")
+			}
 			o.paths[last] = append(o.paths[last], string(v))
 		case ast.Number:
-			o.paths[last] = append(o.paths[last], v.String())
+			return operand{}, refuse(e, "an index has no predicate: it would stand for a name, too")
 		case ast.Var:
+			if slices.Contains(o.vars, v) {
+				return operand{}, refuse(e, "a variable stands for the same element in two lists")
+			}
 			o.vars = append(o.vars, v)
 			o.paths = append(o.paths, []string{})
 		default:
-			return operand{}, refuse(e, "a path is made of names, numbers and variables")
+			return operand{}, refuse(e, "a path is made of names and variables")
 		}
 	}
 	return o, nil
@@ -96,7 +104,7 @@ func constant(v ast.Value, asList bool) (authorizer.Value, error) {
 	switch x := v.(type) {
 	case ast.Set:
 		if !asList {
-			return authorizer.Value{}, errors.New("an object's fields hold no sets to compare with")
+			break
 		}
 		v = ast.NewArray(x.Slice()...)
 	case ast.Var:
@@ -105,6 +113,9 @@ func constant(v ast.Value, asList bool) (authorizer.Value, error) {
 		return authorizer.Value{}, errors.New("what a call gives has no predicate")
 	case *ast.ArrayComprehension, *ast.SetComprehension, *ast.ObjectComprehension:
 		return authorizer.Value{}, errors.New("a comprehension over the object has no predicate")
+	}
+	if !isPlain(v) {
+		return authorizer.Value{}, errors.New("an object's fields hold nothing but JSON to compare with")
 	}
 	plain, err := ast.JSON(v)
 	if err != nil {
@@ -119,4 +130,22 @@ func constant(v ast.Value, asList bool) (authorizer.Value, error) {
 		return authorizer.Value{}, err
 	}
 	return out, nil
+}
+
+// isPlain tells whether a value is one of JSON: without sets, and with texts as keys.
+func isPlain(v ast.Value) bool {
+	plain := true
+	ast.WalkTerms(ast.NewTerm(v), func(t *ast.Term) bool {
+		switch x := t.Value.(type) {
+		case ast.Set:
+			plain = false
+		case ast.Object:
+			x.Foreach(func(key, _ *ast.Term) {
+				_, isText := key.Value.(ast.String)
+				plain = plain && isText
+			})
+		}
+		return !plain
+	})
+	return plain
 }

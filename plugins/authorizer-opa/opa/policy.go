@@ -22,7 +22,9 @@ type policy struct {
 	entry  string
 	// warnings are what its author should know of a policy that compiles.
 	warnings []string
-	store    storage.Store
+	// ambiguous is what may give allow two values, which is an error where it happens; nil where nothing may.
+	ambiguous error
+	store     storage.Store
 	// decide binds allow, deny and reason for one object.
 	decide rego.PreparedEvalQuery
 	// filter is allow, and no deny, with the object unknown.
@@ -44,30 +46,35 @@ func load(ctx context.Context, paths []string, entry string, now time.Time) (*po
 		return nil, err
 	}
 	warnings := misnamed(modules)
-	compiler := ast.NewCompiler()
+	compiler, filtering := ast.NewCompiler(), filterCompiler()
 	if modules[verdictFile], err = verdict(entry); err != nil {
 		return nil, err
 	}
 	if compiler.Compile(modules); compiler.Failed() {
 		return nil, fmt.Errorf("compile policies: %w", compiler.Errors)
 	}
+	if filtering.Compile(modules); filtering.Failed() {
+		return nil, fmt.Errorf("compile policies for filtering: %w", filtering.Errors)
+	}
 	store, err := files.Store()
 	if err != nil {
 		return nil, fmt.Errorf("read policy data: %w", err)
 	}
-	p := &policy{revision: revision, loaded: now, entry: entry, store: store, steady: len(unsteady(modules)) == 0, warnings: warnings}
-	return p, p.prepare(ctx, compiler)
+	p := &policy{revision: revision, loaded: now, entry: entry, store: store, steady: len(unsteady(modules)) == 0, warnings: warnings, ambiguous: ambiguous(modules, entry)}
+	return p, p.prepare(ctx, compiler, filtering)
 }
 
 // prepare makes the policy ready for questions.
-func (p *policy) prepare(ctx context.Context, compiler *ast.Compiler) (err error) {
-	shared := []func(*rego.Rego){rego.Compiler(compiler), rego.Store(p.store)}
+func (p *policy) prepare(ctx context.Context, compiler, filtering *ast.Compiler) (err error) {
 	allow, deny, reason := "data."+p.entry+".allow", "data."+p.entry+".deny", "data."+p.entry+".reason"
 	query := fmt.Sprintf("allow = [x | x := %s]; deny = [x | some x in %s]; reason = [x | some x in %s]", allow, deny, reason)
-	if p.decide, err = rego.New(append(shared, rego.Query(query))...).PrepareForEval(ctx); err != nil {
+	if p.decide, err = rego.New(rego.Compiler(compiler), rego.Store(p.store), rego.Query(query)).PrepareForEval(ctx); err != nil {
 		return fmt.Errorf("prepare policies: %w", err)
 	}
-	partial := append(shared, rego.Query("data."+verdictPackage+".permitted = true"), rego.Unknowns([]string{"input.object"}))
+	partial := []func(*rego.Rego){
+		rego.Compiler(filtering), rego.Store(p.store), definedFunction(),
+		rego.Query("data." + verdictPackage + ".permitted = true"), rego.Unknowns([]string{"input.object"}),
+	}
 	if p.filter, err = rego.New(partial...).PrepareForPartial(ctx); err != nil {
 		return fmt.Errorf("prepare policies for filtering: %w", err)
 	}
@@ -157,6 +164,23 @@ func rules(modules map[string]*ast.Module, entry, name string) []*ast.Rule {
 		}
 	}
 	return out
+}
+
+// ambiguous is the place of a rule that may give allow another value than true while another one gives true: OPA refuses
+// to answer then, and partial evaluation does not tell.
+func ambiguous(modules map[string]*ast.Module, entry string) error {
+	allows := slices.DeleteFunc(rules(modules, entry, "allow"), func(r *ast.Rule) bool { return r.Default })
+	if len(allows) < 2 {
+		return nil
+	}
+	for _, r := range allows {
+		for ; r != nil; r = r.Else {
+			if !r.Head.Value.Equal(ast.BooleanTerm(true)) {
+				return &misfit{at: r.Location, why: "this rule may contradict another one of its name: write `deny contains \"why\" if …` for what is refused", expr: r.Head}
+			}
+		}
+	}
+	return nil
 }
 
 // unsteady are the places where modules call what gives another result by itself: the time, a remote service, a

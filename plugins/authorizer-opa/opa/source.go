@@ -92,21 +92,8 @@ func fingerprint(paths []string) (string, error) {
 
 // walk reads every file below a root that is not ignored.
 func walk(root string, file func(rel string, data []byte)) error {
-	return filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		info, err := d.Info()
-		if err != nil {
-			return err
-		}
-		if ignored(path, info, 0) {
-			if d.IsDir() {
-				return fs.SkipDir
-			}
-			return nil
-		}
-		if d.IsDir() {
+	return find(root, func(path string, info fs.FileInfo) error {
+		if info.IsDir() {
 			return nil
 		}
 		data, err := os.ReadFile(path)
@@ -120,4 +107,29 @@ func walk(root string, file func(rel string, data []byte)) error {
 		file(rel, data)
 		return nil
 	})
+}
+
+// find calls found for a path and all below it that is not ignored, in order. It goes through links, as OPA's loader
+// does: what is loaded and not found would change without anybody being told.
+func find(path string, found func(path string, info fs.FileInfo) error) error {
+	info, err := os.Stat(path)
+	if err != nil {
+		return err
+	}
+	if ignored(path, info, 0) {
+		return nil
+	}
+	if err := found(path, info); err != nil || !info.IsDir() {
+		return err
+	}
+	entries, err := os.ReadDir(path)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if err := find(filepath.Join(path, e.Name()), found); err != nil {
+			return err
+		}
+	}
+	return nil
 }

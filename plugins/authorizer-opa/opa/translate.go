@@ -65,6 +65,9 @@ func (t *translation) body(b ast.Body) (authorizer.Predicate, error) {
 	var all []authorizer.Predicate
 	seen := map[ast.Var]int{}
 	for i, e := range b {
+		if implied(b, i) {
+			continue
+		}
 		if err := sharesVariables(e, i, seen); err != nil {
 			return authorizer.Predicate{}, err
 		}
@@ -112,7 +115,7 @@ type misfit struct {
 	// at is the place in the policies; nil when it is not known.
 	at   *ast.Location
 	why  string
-	expr *ast.Expr
+	expr fmt.Stringer
 }
 
 // Error gives the place, the reason and the expression.
@@ -208,6 +211,9 @@ var operators = map[string]authorizer.Op{
 }
 
 func (t *translation) call(e *ast.Expr) (authorizer.Predicate, error) {
+	if isDefined(e) {
+		return exists(e)
+	}
 	op, ok := operators[e.Operator().String()]
 	if !ok || len(e.Operands()) != 2 {
 		return authorizer.Predicate{}, refuse(e, "this call has no predicate")

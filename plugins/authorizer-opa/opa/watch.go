@@ -22,8 +22,9 @@ const (
 
 // watcher tells when something below a path may have changed.
 type watcher struct {
-	fs   *fsnotify.Watcher
-	root string
+	fs     *fsnotify.Watcher
+	root   string
+	isFile bool // the root, and no folder
 }
 
 func newWatcher(root string) (*watcher, error) {
@@ -36,19 +37,33 @@ func newWatcher(root string) (*watcher, error) {
 	return out, nil
 }
 
-// addFolders watches every folder below the root, or the one a single file is in. What cannot be watched is found
-// by the sweep.
+// addFolders watches every folder below the root, through links, and the one that the root is in where it is a file, a
+// link, which is replaced by another, or not there. What cannot be watched is found by the sweep.
 func (w *watcher) addFolders() {
-	root := w.root
-	if info, err := os.Stat(root); err == nil && !info.IsDir() {
-		root = filepath.Dir(root)
+	info, err := os.Stat(w.root)
+	w.isFile = err == nil && !info.IsDir()
+	if info, err := os.Lstat(w.root); err != nil || !info.IsDir() {
+		_ = w.fs.Add(filepath.Dir(w.root))
 	}
-	_ = filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
-		if err == nil && d.IsDir() {
-			_ = w.fs.Add(path)
+	_ = find(w.root, func(path string, info fs.FileInfo) error {
+		if info.IsDir() {
+			w.addFolder(path)
 		}
 		return nil
 	})
+}
+
+// concerns tells whether something happened to the policies: of the folder that the root is in, no other member does,
+// save that a file may be a link into another one.
+func (w *watcher) concerns(e fsnotify.Event) bool {
+	return w.isFile || e.Name == w.root || filepath.Dir(e.Name) != filepath.Dir(w.root)
+}
+
+// addFolder watches what a path leads to: another folder than before, where a link has been replaced.
+func (w *watcher) addFolder(path string) {
+	if real, err := filepath.EvalSymlinks(path); err == nil {
+		_ = w.fs.Add(real)
+	}
 }
 
 // run calls changed after every change, once the folder has settled, until ctx ends.
@@ -61,8 +76,10 @@ func (w *watcher) run(ctx context.Context, changed func(context.Context)) {
 		select {
 		case <-ctx.Done():
 			return
-		case <-w.fs.Events:
-			settled.Reset(settle)
+		case e := <-w.fs.Events:
+			if w.concerns(e) {
+				settled.Reset(settle)
+			}
 		case _, watching := <-w.fs.Errors: // events were lost
 			if !watching {
 				return

@@ -1,6 +1,7 @@
 package schema
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -33,6 +34,12 @@ func (f *field) attribute(within []reflect.Type) (*pluginv1.Attribute, error) {
 	if a.MaxJson, err = f.bound("max", t); err != nil {
 		return nil, err
 	}
+	if least, most := intRange(deref(f.Type)); t.GetKind() == pluginv1.Kind_KIND_INT {
+		a.MinJson, a.MaxJson = cmp.Or(a.MinJson, least), cmp.Or(a.MaxJson, most)
+	}
+	if err := crossedBounds(a); err != nil {
+		return nil, err
+	}
 	if a.Pattern != "" {
 		if t.GetKind() != pluginv1.Kind_KIND_STRING {
 			return nil, errors.New("a pattern is for a string")
@@ -42,6 +49,42 @@ func (f *field) attribute(within []reflect.Type) (*pluginv1.Attribute, error) {
 		}
 	}
 	return a, f.setDefault(a)
+}
+
+// intRange is what an integer type holds, where that is less than 64 bits with a sign: the host shows an operator what
+// does not fit at its line.
+func intRange(t reflect.Type) (least, most string) {
+	switch t.Kind() {
+	case reflect.Int8, reflect.Int16, reflect.Int32:
+		n := int64(1) << (t.Bits() - 1)
+		return quote(strconv.FormatInt(-n, 10)), quote(strconv.FormatInt(n-1, 10))
+	case reflect.Uint8, reflect.Uint16, reflect.Uint32:
+		return quote("0"), quote(strconv.FormatUint(1<<t.Bits()-1, 10))
+	case reflect.Uint, reflect.Uint64:
+		return quote("0"), ""
+	default:
+		return "", ""
+	}
+}
+
+// crossedBounds refuses bounds that nothing is within.
+func crossedBounds(a *pluginv1.Attribute) error {
+	if a.GetMinJson() == "" || a.GetMaxJson() == "" {
+		return nil
+	}
+	crossed := false
+	switch a.GetType().GetKind() {
+	case pluginv1.Kind_KIND_LIST, pluginv1.Kind_KIND_MAP:
+		least, _ := strconv.Atoi(a.GetMinJson())
+		most, _ := strconv.Atoi(a.GetMaxJson())
+		crossed = least > most
+	default:
+		crossed = len(checkAttribute(a, []byte(a.GetMinJson()), nil)) > 0
+	}
+	if crossed {
+		return fmt.Errorf("min %s is more than max %s", strings.Trim(a.GetMinJson(), `"`), strings.Trim(a.GetMaxJson(), `"`))
+	}
+	return nil
 }
 
 // setDefault reads the default tag, and checks that it would pass as the operator's value.

@@ -93,6 +93,9 @@ func block(t reflect.Type, within []reflect.Type) (*pluginv1.Block, error) {
 	}
 	within = append(within, t)
 	fields, err := fieldsOf(t)
+	if err == nil && len(within) > 1 {
+		err = hasSome(t, fields)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -113,6 +116,14 @@ func block(t reflect.Type, within []reflect.Type) (*pluginv1.Block, error) {
 		out.Attributes = append(out.Attributes, a)
 	}
 	return out, nil
+}
+
+// hasSome refuses a struct, such as time.Time, that an operator could write nothing into.
+func hasSome(t reflect.Type, fields []field) error {
+	if len(fields) == 0 && t.NumField() > 0 {
+		return fmt.Errorf("a %s is no value of a configuration: it has no field with a config tag", t)
+	}
+	return nil
 }
 
 // nesting is how a field that is a block nests, with the block's struct; 0 for an attribute.
@@ -159,6 +170,9 @@ func (f *field) blockType(n pluginv1.Nesting, t reflect.Type, within []reflect.T
 	}
 	if f.required {
 		out.MinItems = max(out.MinItems, 1)
+	}
+	if out.MaxItems > 0 && out.MinItems > out.MaxItems {
+		return nil, fmt.Errorf("block %q: min %d is more than max %d", f.name, out.MinItems, out.MaxItems)
 	}
 	if f.sensitive || f.Tag.Get("default") != "" || f.Tag.Get("enum") != "" || f.Tag.Get("pattern") != "" {
 		return nil, fmt.Errorf("block %q: sensitive, default, enum and pattern are for attributes", f.name)
@@ -219,6 +233,9 @@ func objectBlock(t reflect.Type, within []reflect.Type) ([]*pluginv1.Attribute, 
 	}
 	within = append(within, t)
 	fields, err := fieldsOf(t)
+	if err == nil {
+		err = hasSome(t, fields)
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -67,7 +67,7 @@ level enum default="low" min= max=
 number number default=0.5 min=0 max=1
 wait duration default="90000000000" min="1000000000" max=
 size bytes default="1536" min= max="1073741824"
-port int default= min= max=
+port int default= min="0" max="65535"
 list list default=["x"] min=1 max=2
 map map default= min= max=
 modes list default= min= max=
@@ -145,6 +145,29 @@ func TestDeriveMistakes(t *testing.T) {
 			A inner `config:"a" default:"x"`
 		}{}, "are for attributes"},
 		{recursive{}, "contains itself"},
+		{struct {
+			A int `config:"a" min:"5" max:"1"`
+		}{}, "min 5 is more than max 1"},
+		{struct {
+			A []string `config:"a" min:"10" max:"9"`
+		}{}, "min 10 is more than max 9"},
+		{struct {
+			A []struct {
+				B string `config:"b"`
+			} `config:"a" min:"3" max:"2"`
+		}{}, `block "a": min 3 is more than max 2`},
+		{struct {
+			A int8 `config:"a" default:"300"`
+		}{}, `default "300"`},
+		{struct {
+			A uint `config:"a" default:"-1"`
+		}{}, `default "-1"`},
+		{struct {
+			A time.Time `config:"a"`
+		}{}, "a time.Time is no value of a configuration"},
+		{struct {
+			A *time.Time `config:"a,object"`
+		}{}, "a time.Time is no value of a configuration"},
 	} {
 		_, err := Derive(reflect.TypeOf(c.config))
 		if err == nil || !strings.Contains(err.Error(), c.want) {
@@ -215,8 +238,8 @@ func TestProblems(t *testing.T) {
 		{`{"number": "1"}`, "attribute:number", "expected a number"},
 		{`{"number": 2}`, "attribute:number", "more than"},
 		{`{"wait": "999999999"}`, "attribute:wait", "less than"},
-		{`{"port": "65536"}`, "attribute:port", "out of range"},
-		{`{"port": "-1"}`, "attribute:port", "out of range"},
+		{`{"port": "65536"}`, "attribute:port", "65536 is more than the most, 65535"},
+		{`{"port": "-1"}`, "attribute:port", "-1 is less than the least, 0"},
 		{`{"block": {"name": "x", "count": "99999999999999999999"}}`, "attribute:block attribute:count", "64 bits"},
 	} {
 		b := derive(t)

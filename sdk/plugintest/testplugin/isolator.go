@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 	"time"
 
 	"github.com/mezzo-cluster/mezzo/sdk"
@@ -76,6 +77,11 @@ func (t *testIsolator) Prepare(ctx context.Context, s isolator.Spec) (isolator.P
 		return isolator.Plan{}, err
 	}
 	plan := isolator.Plan{Handle: isolator.Handle{HandleVersion: 1, Data: data}, Env: []string{"MARKER=" + t.config.Marker}}
+	if t.mode == "hoards" {
+		if _, err := syscall.Open(os.DevNull, syscall.O_RDONLY, 0); err != nil {
+			return isolator.Plan{}, err
+		}
+	}
 	if t.mode == "lies" {
 		plan.CgroupPaths = []string{"/sys/fs/cgroup/../../../etc"}
 	}

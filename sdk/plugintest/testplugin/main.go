@@ -19,6 +19,7 @@
 //	mumbles     warns of nothing in particular
 //	fibs        tells those who write policies what is not so (authorizers)
 //	toolless    has nothing for those who write policies (authorizers)
+//	hoards      opens a file for each container and never closes it (isolators)
 //	bare        an authorizer with nothing of go-plugin, which lies
 //	certified   the same with a certificate that it was not asked for
 //
