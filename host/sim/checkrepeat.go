@@ -40,7 +40,7 @@ func (r *repeatCheck) stepped(ev agent.Event, effects []agent.Effect) {
 			continue
 		}
 		uuid := string(send.Msg.GetUpdate().GetUuid())
-		if said[uuid] || r.sent[uuid] && !reason {
+		if said[uuid] || r.sent[uuid] && !reason && !r.answers(ev, send.Msg.GetUpdate()) {
 			r.c.p.w.violate("%s repeats an update of framework %s for no reason, upon %T", r.c.p.name,
 				send.Msg.GetUpdate().GetFrameworkId(), ev)
 		}
@@ -80,6 +80,14 @@ func (r *repeatCheck) mayRepeat(ev agent.Event) bool {
 		}
 	}
 	return false
+}
+
+// answers tells whether an update answers a KILL of a task that no agent wrote down: whoever asks again hears it again.
+func (r *repeatCheck) answers(ev agent.Event, u *linkv1.StatusUpdate) bool {
+	kill := r.c.heard(ev).GetKillTask()
+	task := r.c.p.w.ledger.task(u.GetFrameworkId(), kill.GetTaskId())
+	return kill != nil && kill.GetFrameworkId() == u.GetFrameworkId() && kill.GetTaskId() == u.GetExecutorId() &&
+		(task == nil || task.on == nil)
 }
 
 // said looks at an update that is sent.
