@@ -33,6 +33,7 @@ func (r *repeatCheck) stepped(ev agent.Event, effects []agent.Effect) {
 		r.back[f] = true
 	}
 	reason := r.mayRepeat(ev)
+	_, several := ev.(agent.Synced) // messages have waited for it, and each may be a reason
 	said := map[string]bool{}
 	for _, e := range effects {
 		send, ok := e.(agent.SendMaster)
@@ -40,7 +41,7 @@ func (r *repeatCheck) stepped(ev agent.Event, effects []agent.Effect) {
 			continue
 		}
 		uuid := string(send.Msg.GetUpdate().GetUuid())
-		if said[uuid] || r.sent[uuid] && !reason && !r.answers(ev, send.Msg.GetUpdate()) {
+		if said[uuid] && !several || r.sent[uuid] && !reason && !r.answers(ev, send.Msg.GetUpdate()) {
 			r.c.p.w.violate("%s repeats an update of framework %s for no reason, upon %T", r.c.p.name,
 				send.Msg.GetUpdate().GetFrameworkId(), ev)
 		}
