@@ -1,6 +1,6 @@
 // Package raftstore keeps the registry on Raft (hashicorp/raft over an embedded bbolt log). One master is a
-// cluster of one, with the same code. It may import the Raft library and host/registry, and nothing else of the
-// host.
+// cluster of one, with the same code. It may import the Raft library, host/bolt and host/registry, and nothing else of
+// the host.
 package raftstore
 
 import (
@@ -21,6 +21,7 @@ import (
 	raftboltdb "github.com/hashicorp/raft-boltdb/v2"
 	"go.etcd.io/bbolt"
 
+	"github.com/mezzo-cluster/mezzo/host/bolt"
 	"github.com/mezzo-cluster/mezzo/host/registry"
 )
 
@@ -283,6 +284,9 @@ func writeSynced(path, text string) error {
 }
 
 func openLog(path string) (*raftboltdb.BoltStore, error) {
+	if err := bolt.Check(path); err != nil {
+		return nil, fmt.Errorf("%w: put a copy of data_dir back, or begin with an empty one, where agents and frameworks register anew", err)
+	}
 	db, err := raftboltdb.New(raftboltdb.Options{Path: path, BoltOptions: &bbolt.Options{Timeout: time.Second}})
 	if errors.Is(err, bbolt.ErrTimeout) {
 		return nil, fmt.Errorf("open registry log %s: another process holds it; is a master running on this data_dir?", path)

@@ -114,3 +114,43 @@ func TestBadServerIDIsRefused(t *testing.T) {
 		t.Fatalf("Open = %v", err)
 	}
 }
+
+// refused opens a folder that is not to be used, and returns why.
+func refused(t *testing.T, dir string) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	s, err := Open(Options{Dir: dir, Listener: l, Log: slog.New(slog.DiscardHandler)})
+	if err == nil {
+		_ = s.Close()
+		t.Fatal("it was opened")
+	}
+	return err.Error()
+}
+
+// used is a folder that a master has used.
+func used(t *testing.T) (dir, id string) {
+	t.Helper()
+	dir = t.TempDir()
+	s := open(t, dir)
+	lead(t, s)
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return dir, s.ServerID()
+}
+
+func TestDamagedRegistryIsRefused(t *testing.T) {
+	t.Parallel()
+	dir, _ := used(t)
+	path := filepath.Join(dir, "raft.db")
+	if err := os.Truncate(path, 3*int64(os.Getpagesize())); err != nil {
+		t.Fatal(err)
+	}
+	if why := refused(t, dir); !strings.Contains(why, path+" is damaged") {
+		t.Errorf("refused: %s", why)
+	}
+}
