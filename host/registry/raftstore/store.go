@@ -58,7 +58,7 @@ type Leadership struct {
 type Store struct {
 	raft    *raft.Raft
 	fsm     *fsm
-	db      *raftboltdb.BoltStore
+	db      disk
 	trans   *raft.NetworkTransport
 	id      string
 	member  registry.Member
@@ -95,7 +95,7 @@ func Open(o Options) (_ *Store, err error) {
 		return nil, fmt.Errorf("open registry snapshots: %w", err)
 	}
 	trans := raft.NewNetworkTransport(newStreamLayer(o.Listener, o.TLS), 3, 10*time.Second, logWriter{o.Log})
-	s := &Store{fsm: newFSM(), db: db, trans: trans, id: id, member: o.Member, log: o.Log, leading: make(chan Leadership), closed: make(chan struct{})}
+	s := &Store{fsm: newFSM(), db: disk{db, make(chan error, 1)}, trans: trans, id: id, member: o.Member, log: o.Log, leading: make(chan Leadership), closed: make(chan struct{})}
 	if err := s.start(snaps); err != nil {
 		_ = trans.Close()
 		return nil, err
@@ -114,17 +114,18 @@ func (s *Store) start(snaps raft.SnapshotStore) error {
 	// A commit must never wait for the one before it; Raft then writes what has queued up in one sync.
 	conf.BatchApplyCh = true
 	self := raft.Configuration{Servers: []raft.Server{{ID: conf.LocalID, Address: s.trans.LocalAddr()}}}
-	has, err := raft.HasExistingState(s.db, s.db, snaps)
+	db := s.db.BoltStore
+	has, err := raft.HasExistingState(db, db, snaps)
 	if err != nil {
 		return fmt.Errorf("read registry log: %w", err)
 	}
 	if !has {
-		if err := raft.BootstrapCluster(conf, s.db, s.db, snaps, s.trans, self); err != nil {
+		if err := raft.BootstrapCluster(conf, db, db, snaps, s.trans, self); err != nil {
 			return fmt.Errorf("begin a registry of one member: %w", err)
 		}
 	} else {
 		reading := *conf // GetConfiguration leaves its mark on what it is given
-		if self, err = raft.GetConfiguration(&reading, newFSM(), s.db, s.db, snaps, s.trans); err != nil {
+		if self, err = raft.GetConfiguration(&reading, newFSM(), db, db, snaps, s.trans); err != nil {
 			return fmt.Errorf("read registry: %w", err)
 		}
 	}
@@ -132,12 +133,23 @@ func (s *Store) start(snaps raft.SnapshotStore) error {
 		// Nobody else can be leading, so there is nothing to wait for before standing for election.
 		conf.HeartbeatTimeout, conf.ElectionTimeout, conf.LeaderLeaseTimeout = 50*time.Millisecond, 50*time.Millisecond, 50*time.Millisecond
 	}
-	s.raft, err = raft.NewRaft(conf, s.fsm, s.db, s.db, snaps, s.trans)
+	made := make(chan struct{})
+	go func() { // which ends where its write fails
+		defer close(made)
+		s.raft, err = raft.NewRaft(conf, s.fsm, s.db, s.db, snaps, s.trans)
+	}()
+	<-made
+	if s.raft == nil && err == nil {
+		err = <-s.db.failed
+	}
 	if err != nil {
 		return fmt.Errorf("start registry: %w", err)
 	}
 	return nil
 }
+
+// Failed tells that the registry could not be written. Nothing can be changed from then on.
+func (s *Store) Failed() <-chan error { return s.db.failed }
 
 // Leadership tells when this master begins to lead and when it ceases to. It is closed by Close.
 func (s *Store) Leadership() <-chan Leadership { return s.leading }

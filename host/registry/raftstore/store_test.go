@@ -154,3 +154,30 @@ func TestDamagedRegistryIsRefused(t *testing.T) {
 		t.Errorf("refused: %s", why)
 	}
 }
+
+// Raft would stand for election again and again, or panic.
+func TestUnwritableRegistryIsTold(t *testing.T) {
+	t.Parallel()
+	s := open(t, t.TempDir())
+	lead(t, s)
+	if err := s.db.BoltStore.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := commit(t, s, registry.AdmitAgent{ID: "a"}); !errors.Is(err, ErrNotLeader) {
+		t.Errorf("commit = %v", err)
+	}
+	select {
+	case err := <-s.Failed():
+		if !strings.HasPrefix(err.Error(), "write the registry: ") {
+			t.Error(err)
+		}
+	case <-time.After(30 * time.Second):
+		t.Error("nothing is told within 30 s")
+	}
+	if l := lead(t, s); l.Epoch != 0 {
+		t.Errorf("leadership %+v", l)
+	}
+	if err := s.Close(); err != nil {
+		t.Error(err)
+	}
+}
