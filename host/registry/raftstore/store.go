@@ -77,7 +77,7 @@ func Open(o Options) (_ *Store, err error) {
 	if err := os.MkdirAll(o.Dir, 0o700); err != nil {
 		return nil, fmt.Errorf("make registry folder: %w", err)
 	}
-	id, err := serverID(o.Dir)
+	id, known, err := serverID(o.Dir)
 	if err != nil {
 		return nil, err
 	}
@@ -96,7 +96,7 @@ func Open(o Options) (_ *Store, err error) {
 	}
 	trans := raft.NewNetworkTransport(newStreamLayer(o.Listener, o.TLS), 3, 10*time.Second, logWriter{o.Log})
 	s := &Store{fsm: newFSM(), db: disk{db, make(chan error, 1)}, trans: trans, id: id, member: o.Member, log: o.Log, leading: make(chan Leadership), closed: make(chan struct{})}
-	if err := s.start(snaps); err != nil {
+	if err := s.start(o.Dir, snaps, known); err != nil {
 		_ = trans.Close()
 		return nil, err
 	}
@@ -106,7 +106,8 @@ func Open(o Options) (_ *Store, err error) {
 	return s, nil
 }
 
-func (s *Store) start(snaps raft.SnapshotStore) error {
+// start starts Raft. A server that is known has been here before.
+func (s *Store) start(dir string, snaps raft.SnapshotStore, known bool) error {
 	conf := raft.DefaultConfig()
 	conf.LocalID = raft.ServerID(s.id)
 	conf.LogOutput = logWriter{s.log}
@@ -120,6 +121,9 @@ func (s *Store) start(snaps raft.SnapshotStore) error {
 		return fmt.Errorf("read registry log: %w", err)
 	}
 	if !has {
+		if known {
+			s.log.Warn("the registry is empty, though this master has had one: agents and frameworks register anew", "directory", dir)
+		}
 		if err := raft.BootstrapCluster(conf, db, db, snaps, s.trans, self); err != nil {
 			return fmt.Errorf("begin a registry of one member: %w", err)
 		}
@@ -130,6 +134,10 @@ func (s *Store) start(snaps raft.SnapshotStore) error {
 		}
 	}
 	if len(self.Servers) == 1 {
+		if owner := self.Servers[0].ID; owner != conf.LocalID {
+			return fmt.Errorf("the registry in %s is that of server %s, and this one is %s: write the former into %s",
+				dir, owner, conf.LocalID, filepath.Join(dir, serverIDName))
+		}
 		// Nobody else can be leading, so there is nothing to wait for before standing for election.
 		conf.HeartbeatTimeout, conf.ElectionTimeout, conf.LeaderLeaseTimeout = 50*time.Millisecond, 50*time.Millisecond, 50*time.Millisecond
 	}
@@ -265,22 +273,25 @@ func (s *Store) Close() error {
 	return errors.Join(err, s.trans.Close(), s.db.Close())
 }
 
-// serverID reads the member's id, or makes one. It survives everything but the folder's removal.
-func serverID(dir string) (string, error) {
-	path := filepath.Join(dir, "server-id")
+// serverIDName is the file that has the member's id.
+const serverIDName = "server-id"
+
+// serverID reads the member's id, if it is known, or makes one. It survives everything but the folder's removal.
+func serverID(dir string) (_ string, known bool, err error) {
+	path := filepath.Join(dir, serverIDName)
 	data, err := os.ReadFile(path)
 	if errors.Is(err, os.ErrNotExist) {
 		id := uuid.NewString()
-		return id, writeSynced(path, id+"\n")
+		return id, false, writeSynced(path, id+"\n")
 	}
 	if err != nil {
-		return "", fmt.Errorf("read server id: %w", err)
+		return "", false, fmt.Errorf("read server id: %w", err)
 	}
 	id, err := uuid.Parse(strings.TrimSpace(string(data)))
 	if err != nil {
-		return "", fmt.Errorf("read server id in %s: %w", path, err)
+		return "", false, fmt.Errorf("read server id in %s: %w", path, err)
 	}
-	return id.String(), nil
+	return id.String(), true, nil
 }
 
 func writeSynced(path, text string) error {

@@ -143,6 +143,24 @@ func used(t *testing.T) (dir, id string) {
 	return dir, s.ServerID()
 }
 
+// A server whose id was lost would never stand for election.
+func TestRegistryOfAnotherServerIsRefused(t *testing.T) {
+	t.Parallel()
+	dir, id := used(t)
+	if err := os.Remove(filepath.Join(dir, "server-id")); err != nil {
+		t.Fatal(err)
+	}
+	if why := refused(t, dir); !strings.Contains(why, id) || !strings.Contains(why, filepath.Join(dir, "server-id")) {
+		t.Errorf("refused: %s", why)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "server-id"), []byte(id+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s := open(t, dir)
+	defer s.Close()
+	lead(t, s)
+}
+
 func TestDamagedRegistryIsRefused(t *testing.T) {
 	t.Parallel()
 	dir, _ := used(t)
@@ -152,6 +170,29 @@ func TestDamagedRegistryIsRefused(t *testing.T) {
 	}
 	if why := refused(t, dir); !strings.Contains(why, path+" is damaged") {
 		t.Errorf("refused: %s", why)
+	}
+}
+
+func TestLostRegistryIsTold(t *testing.T) {
+	t.Parallel()
+	dir, _ := used(t)
+	if err := os.Remove(filepath.Join(dir, "raft.db")); err != nil {
+		t.Fatal(err)
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var log strings.Builder
+	s, err := Open(Options{Dir: dir, Listener: l, Log: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelWarn}))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(log.String(), "the registry is empty, though this master has had one") {
+		t.Errorf("the log says %s", &log)
 	}
 }
 
