@@ -138,6 +138,9 @@ func (s *Store) start(dir string, snaps raft.SnapshotStore, known bool) error {
 			return fmt.Errorf("the registry in %s is that of server %s, and this one is %s: write the former into %s",
 				dir, owner, conf.LocalID, filepath.Join(dir, serverIDName))
 		}
+		if err := s.skipTerms(); err != nil {
+			return fmt.Errorf("start registry: %w", err)
+		}
 		// Nobody else can be leading, so there is nothing to wait for before standing for election.
 		conf.HeartbeatTimeout, conf.ElectionTimeout, conf.LeaderLeaseTimeout = 50*time.Millisecond, 50*time.Millisecond, 50*time.Millisecond
 	}
@@ -154,6 +157,20 @@ func (s *Store) start(dir string, snaps raft.SnapshotStore, known bool) error {
 		return fmt.Errorf("start registry: %w", err)
 	}
 	return nil
+}
+
+// currentTerm is where Raft keeps its term.
+var currentTerm = []byte("CurrentTerm")
+
+// skipTerms lets a cluster of one go on at the term that is the present time, in milliseconds. Agents heed no master
+// of an earlier term than the last they have heard of; so they follow one whose registry was lost, or is a copy from a
+// while ago, too.
+func (s *Store) skipTerms() error {
+	term, err := s.db.GetUint64(currentTerm)
+	if now := uint64(max(0, time.Now().UnixMilli())); err == nil && term < now { //nolint:gosec // not negative
+		err = s.db.BoltStore.SetUint64(currentTerm, now)
+	}
+	return err
 }
 
 // Failed tells that the registry could not be written. Nothing can be changed from then on.

@@ -82,6 +82,12 @@ func TestSingleMemberKeepsItsRegistryAndGrowsItsEpoch(t *testing.T) {
 	if string(second.State.Agents["a"].Info) != "a" || !second.State.Unreachable["b"].Equal(time.Unix(7, 0)) {
 		t.Errorf("state = %+v", second.State)
 	}
+	// One that begins anew has a later epoch, too, or nobody would heed it who has heard of the others.
+	other := open(t, t.TempDir())
+	defer other.Close()
+	if third := lead(t, other); third.Epoch <= second.Epoch {
+		t.Errorf("epoch %d of another registry, after %d", third.Epoch, second.Epoch)
+	}
 	if again.ServerID() != s.ServerID() {
 		t.Errorf("server id changed from %s to %s", s.ServerID(), again.ServerID())
 	}
