@@ -146,7 +146,7 @@ func (r *runner) follow(ctx, rest context.Context) (*mesos.TaskStatus, error) {
 		case <-ask.C:
 			// A launch may be lost on its way, and the master cannot say so before the agent is back.
 			if r.launched && !r.heard {
-				if err := r.reconcile(rest); err != nil {
+				if err := r.reconcile(rest); errors.Is(err, ErrStreamEnded) {
 					return nil, err
 				}
 			}
