@@ -61,16 +61,14 @@ func (a *Agent) killGrace(t *task, encoded []byte) time.Duration {
 // has forgotten its tasks: it has told how they ended.
 func (a *Agent) killUnknown(m *linkv1.KillTask) {
 	f := a.frameworks[m.GetFrameworkId()]
-	if f == nil {
-		f = &framework{id: m.GetFrameworkId()}
-	}
 	over := a.exit != nil && a.exit.done || a.view.completedTask(m.GetFrameworkId(), m.GetTaskId())
-	if f.terminating || over && !mutant.EndContradicted || mutant.KillUnanswered {
+	if f != nil && f.terminating || over && !mutant.EndContradicted || mutant.KillUnanswered {
 		return
 	}
 	a.log(slog.LevelWarn, "asked to kill a task that is not here", slog.String("framework", m.GetFrameworkId()),
 		slog.String("task", m.GetTaskId()))
-	u := a.newUpdate(m.GetTaskId(), agentStatus(f.lost(mesos.TaskState_TASK_DROPPED),
+	// Whether the framework knows this state the master knows, and has another word for those that do not.
+	u := a.newUpdate(m.GetTaskId(), a.unknownUUID(m.GetFrameworkId(), m.GetTaskId()), agentStatus(mesos.TaskState_TASK_DROPPED,
 		mesos.TaskStatus_REASON_EXECUTOR_TERMINATED, "The agent does not know the task"))
 	a.sendStatus(m.GetFrameworkId(), m.GetTaskId(), u, u.state)
 }

@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"bytes"
 	"testing"
 	"time"
 
@@ -165,10 +166,18 @@ func TestKillOfUnknownTask(t *testing.T) {
 	r := newRig(t)
 	r.register()
 	r.killTask("nope")
-	r.expect("update nope TASK_LOST REASON_EXECUTOR_TERMINATED")
-	r.run("t1", capability(mesos.FrameworkInfo_Capability_PARTITION_AWARE))
+	r.expect("update nope TASK_DROPPED REASON_EXECUTOR_TERMINATED")
+	first := r.lastUpdate("nope").GetUuid()
+	r.run("t1")
 	r.killTask("nope")
 	r.expect("update nope TASK_DROPPED REASON_EXECUTOR_TERMINATED")
+	if again := r.lastUpdate("nope").GetUuid(); !bytes.Equal(first, again) {
+		t.Errorf("whoever asks twice is told of two ends, %x and %x", first, again)
+	}
+	r.killTask("other")
+	if other := r.lastUpdate("other").GetUuid(); bytes.Equal(first, other) {
+		t.Error("the ends of two tasks are one update")
+	}
 }
 
 func TestKillOfCompletedTaskIsNotAnswered(t *testing.T) {
@@ -262,21 +271,16 @@ func TestShutdownTooSlow(t *testing.T) {
 // A KILL of a task that is not here is answered, unless its end is known, or will be told by another way.
 func TestKillUnknown(t *testing.T) {
 	t.Parallel()
-	aware := capability(mesos.FrameworkInfo_Capability_PARTITION_AWARE)
 	tests := map[string]struct {
 		before func(r *rig)
 		want   []string
 	}{
 		"framework that has nothing here": {
 			before: func(*rig) {},
-			want:   []string{"update t1 TASK_LOST REASON_EXECUTOR_TERMINATED"},
+			want:   []string{"update t1 TASK_DROPPED REASON_EXECUTOR_TERMINATED"},
 		},
-		"framework that is not partition aware": {
+		"framework that has something else here": {
 			before: func(r *rig) { r.launch("other") },
-			want:   []string{"update t1 TASK_LOST REASON_EXECUTOR_TERMINATED"},
-		},
-		"framework that is partition aware": {
-			before: func(r *rig) { r.launch("other", aware) },
 			want:   []string{"update t1 TASK_DROPPED REASON_EXECUTOR_TERMINATED"},
 		},
 		"its end was acknowledged": {
@@ -309,7 +313,7 @@ func TestKillUnknown(t *testing.T) {
 				r.step(Shutdown{Reason: "maintenance"})
 				r.say(runMessage("f1", "t1"))
 			},
-			want: []string{"update t1 TASK_LOST REASON_EXECUTOR_TERMINATED"},
+			want: []string{"update t1 TASK_DROPPED REASON_EXECUTOR_TERMINATED"},
 		},
 		"the agent has shut down": {
 			before: func(r *rig) {

@@ -54,6 +54,7 @@ func readTask(c record.TaskContents) (*task, error) {
 	}
 	t := &task{
 		id: c.ID, container: c.Container, directory: c.Directory, info: c.Info, state: mesos.TaskState_TASK_STAGING,
+		agent: ti.GetAgentId().GetValue(),
 	}
 	t.facts, _ = readFacts(ti) // a task that was refused for it is here, too
 	for i, u := range c.Updates {
@@ -142,6 +143,9 @@ func (a *Agent) recoverTask(c record.TaskContents, rec Recovered) (*task, error)
 	rebooted := rec.Contents.Boot != "" && rec.Contents.Boot != a.cfg.Boot
 	switch {
 	case rec.AgentID == "",
+		// It is back from the dead: the agent has left since, and told how its tasks ended, but a reboot lost what it
+		// wrote last. Nobody can acknowledge anything to an agent that has left.
+		t.agent != rec.AgentID,
 		// The master gave such tasks up when the earlier agent's connection broke.
 		!fi.GetCheckpoint(),
 		rebooted && !over,

@@ -240,6 +240,25 @@ func TestRecoveredAgentWithoutItsID(t *testing.T) {
 	}
 }
 
+// An agent that has left and come back as another does not tell of the former's tasks, should a reboot have lost that
+// they were forgotten: nobody could acknowledge it.
+func TestRebootAfterLeaving(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.register()
+	r.exited(r.run("t1"), 0)
+	r.cfg.Boot = "b2"
+	r.durable = "another"
+	r.start()
+	r.expect("append", "timer sandbox 168h0m0s")
+	if len(r.a.frameworks) != 0 {
+		t.Errorf("frameworks %v", r.a.frameworks)
+	}
+	if contents, _ := record.Read(r.values); len(contents.Tasks) != 0 {
+		t.Errorf("contents %+v", contents)
+	}
+}
+
 func TestUnreadableRecords(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)

@@ -43,6 +43,7 @@ type task struct {
 	id        string
 	container string // empty for a task that was refused
 	directory string
+	agent     string // that the task was launched on; of one that is recovered
 	info      []byte
 	facts     facts
 	state     mesos.TaskState

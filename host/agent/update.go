@@ -47,7 +47,7 @@ func (s *stream) first() *update {
 // update makes the task's next status update out of a status with state, message, reason and the like, and sends it
 // if none is on its way.
 func (a *Agent) update(t *task, status *mesos.TaskStatus) {
-	u := a.newUpdate(t.id, status)
+	u := a.newUpdate(t.id, a.randomUUID(), status)
 	a.write(record.UpdateKey(t.framework.id, t.id, t.stream.made), record.Update{Status: u.status}.Encode())
 	t.stream.made++
 	t.stream.waiting = append(t.stream.waiting, u)
@@ -60,8 +60,7 @@ func (a *Agent) update(t *task, status *mesos.TaskStatus) {
 }
 
 // newUpdate completes a status.
-func (a *Agent) newUpdate(task string, status *mesos.TaskStatus) update {
-	uuid := a.randomUUID()
+func (a *Agent) newUpdate(task string, uuid [16]byte, status *mesos.TaskStatus) update {
 	status.TaskId = &mesos.TaskID{Value: proto.String(task)}
 	status.ExecutorId = &mesos.ExecutorID{Value: proto.String(task)}
 	status.Uuid = uuid[:]

@@ -22,6 +22,11 @@ const (
 	killTime = 30 * time.Second
 	// resubscribePause is between attempts to reach a master that has gone.
 	resubscribePause = 500 * time.Millisecond
+	// reconcilePause is after how long without a word of a task that was launched the master is asked of it.
+	reconcilePause = 5 * time.Second
+	// unknownTimes is how often a master may say that it knows neither the task nor the agent, which may be about to
+	// come back, before the task counts as lost.
+	unknownTimes = 6
 )
 
 // Job is one task to run, as a framework of its own.
@@ -67,6 +72,9 @@ type runner struct {
 	began    time.Time
 	refused  int
 	launched bool
+	agent    *mesos.AgentID // that the task was launched on
+	heard    bool           // how the task is, on the present stream
+	unknown  int            // times that nobody knew it
 }
 
 // run subscribes, again if need be, until the task has ended. After ctx is done, calls are made under rest.
@@ -122,6 +130,7 @@ func (r *runner) follow(ctx, rest context.Context) (*mesos.TaskStatus, error) {
 	stop := make(chan struct{})
 	defer close(stop)
 	go receive(rest, r.sched, events, stop)
+	r.heard = false
 	if r.launched {
 		if err := r.reconcile(rest); err != nil {
 			return nil, err
@@ -130,8 +139,17 @@ func (r *runner) follow(ctx, rest context.Context) (*mesos.TaskStatus, error) {
 	done, limit := ctx.Done(), (<-chan time.Time)(nil)
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
+	ask := time.NewTicker(reconcilePause)
+	defer ask.Stop()
 	for {
 		select {
+		case <-ask.C:
+			// A launch may be lost on its way, and the master cannot say so before the agent is back.
+			if r.launched && !r.heard {
+				if err := r.reconcile(rest); errors.Is(err, ErrStreamEnded) {
+					return nil, err
+				}
+			}
 		case <-done:
 			if !r.launched {
 				return nil, ctx.Err()
@@ -193,7 +211,12 @@ func (r *runner) update(ctx context.Context, status *mesos.TaskStatus) (*mesos.T
 	if r.job.Update != nil {
 		r.job.Update(status)
 	}
-	if IsTerminal(status.GetState()) {
+	if status.GetState() == mesos.TaskState_TASK_UNKNOWN {
+		r.unknown++
+	} else {
+		r.heard, r.unknown = true, 0
+	}
+	if IsTerminal(status.GetState()) || r.unknown == unknownTimes {
 		return status, nil
 	}
 	return nil, nil
@@ -231,7 +254,7 @@ func (r *runner) offers(ctx, rest context.Context, offers []*mesos.Offer) error 
 func (r *runner) launch(ctx context.Context, o *mesos.Offer) error {
 	task := proto.CloneOf(r.job.Task)
 	task.AgentId = o.GetAgentId()
-	r.launched = true
+	r.launched, r.agent = true, o.GetAgentId()
 	if err := r.call(ctx, &scheduler.Call{Type: scheduler.Call_ACCEPT.Enum(), Accept: &scheduler.Call_Accept{
 		OfferIds: []*mesos.OfferID{o.GetId()}, Filters: &mesos.Filters{RefuseSeconds: proto.Float64(3600)},
 		Operations: []*mesos.Offer_Operation{{
@@ -246,14 +269,14 @@ func (r *runner) launch(ctx context.Context, o *mesos.Offer) error {
 
 func (r *runner) kill(ctx context.Context) error {
 	return r.call(ctx, &scheduler.Call{
-		Type: scheduler.Call_KILL.Enum(), Kill: &scheduler.Call_Kill{TaskId: r.job.Task.GetTaskId()},
+		Type: scheduler.Call_KILL.Enum(), Kill: &scheduler.Call_Kill{TaskId: r.job.Task.GetTaskId(), AgentId: r.agent},
 	})
 }
 
 // reconcile asks what has become of the task while the master was not heard.
 func (r *runner) reconcile(ctx context.Context) error {
 	return r.call(ctx, &scheduler.Call{Type: scheduler.Call_RECONCILE.Enum(), Reconcile: &scheduler.Call_Reconcile{
-		Tasks: []*scheduler.Call_Reconcile_Task{{TaskId: r.job.Task.GetTaskId()}},
+		Tasks: []*scheduler.Call_Reconcile_Task{{TaskId: r.job.Task.GetTaskId(), AgentId: r.agent}},
 	}})
 }
 

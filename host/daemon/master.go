@@ -146,6 +146,8 @@ func (m *masterDaemon) run(ctx context.Context) (err error) {
 			return err
 		case err := <-m.linkErr:
 			return fmt.Errorf("serve agents: %w", err)
+		case err := <-m.store.Failed():
+			return fmt.Errorf("%w; start the master again when it can write", err)
 		case l, ok := <-m.store.Leadership():
 			if !ok {
 				return errors.New("the registry has stopped")

@@ -83,7 +83,9 @@ func (c *Client) Run(ctx context.Context) {
 		case ctx.Err() != nil:
 			return
 		case welcomed:
-			wait = minRedial
+			if !errors.Is(err, errRedial) { // what the agent does not want now it may not want at once
+				wait = minRedial
+			}
 			clear(said)
 			c.log.Info("connection to master ended", "master", addr, "cause", err)
 		default:

@@ -121,6 +121,40 @@ func TestAgentFollowsTheLeader(t *testing.T) {
 	want(t, m.events, "connected a1")
 }
 
+// unwilling gives up every connection at once, as an agent does that has heard of a later master.
+type unwilling struct {
+	client *link.Client
+	times  chan time.Time
+}
+
+func (u *unwilling) Hello() *linkv1.Hello { return &linkv1.Hello{AgentId: "a1"} }
+func (u *unwilling) Welcomed(conn, _ string, _ uint64, _ *linkv1.Welcome) {
+	u.times <- time.Now()
+	u.client.Redial(conn)
+}
+func (u *unwilling) Received(string, *linkv1.ToAgent) {}
+func (u *unwilling) Gone(string)                      {}
+
+func TestAgentThatGivesUpTakesItsTime(t *testing.T) {
+	t.Parallel()
+	s, addr := serve(t)
+	s.Lead(1, &linkv1.Welcome{MasterId: "m"}, master{make(chan string, 1000)})
+	u := &unwilling{times: make(chan time.Time, 1000)}
+	u.client = link.NewClient([]string{addr}, nil, u, slog.New(slog.DiscardHandler))
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	go func() { defer close(done); u.client.Run(ctx) }()
+	defer func() { cancel(); <-done }()
+	first := <-u.times
+	for range 5 {
+		<-u.times
+	}
+	// The waits are at least the halves of 50, 100, 200, 400 and 800 ms.
+	if took := time.Since(first); took < 775*time.Millisecond {
+		t.Errorf("five more connections within %v", took)
+	}
+}
+
 func TestAgentFindsAMasterThatStartsLate(t *testing.T) {
 	t.Parallel()
 	l, err := net.Listen("tcp", "127.0.0.1:0")

@@ -186,6 +186,30 @@ func TestDisconnectedAgentStaysAway(t *testing.T) {
 	}
 }
 
+// A KILL may be lost with a connection that is not known to be broken; it is told again.
+func TestKillIsToldAgain(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	conn, agent := r.agent("h1")
+	stream, id := r.subscribe(framework("x"))
+	r.call(id, stream, accepting([]string{r.mustOffer(id, "*", agent, "cpus:1;mem:64")}, command("t", agent, "cpus:1;mem:64")))
+	r.call(id, stream, &scheduler.Call{Type: scheduler.Call_KILL.Enum(), Kill: &scheduler.Call_Kill{TaskId: taskID("t")}})
+	for range 2 {
+		r.step(AgentGone{Conn: conn})
+		conn = r.connect("instance-h1")
+		r.say(conn, registering(agentInfo(agent, "h1"), []*linkv1.Task{linkTask(id, "t", agent, mesos.TaskState_TASK_RUNNING, 1)}))
+		kills := 0
+		for _, m := range r.links[conn] {
+			if m.GetKillTask().GetTaskId() == "t" {
+				kills++
+			}
+		}
+		if kills != 1 {
+			t.Errorf("the agent that is back is told %d times to kill the task", kills)
+		}
+	}
+}
+
 func TestReturningAgentLacksTasks(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)

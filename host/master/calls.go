@@ -172,12 +172,11 @@ func (m *Master) kill(f *Framework, call *scheduler.Call_Kill) {
 	if call.GetKillPolicy() != nil {
 		msg.KillPolicy = encode(call.GetKillPolicy())
 	}
-	a, _ := m.s.agents.get(t.Agent)
-	if a == nil || !a.Connected {
-		m.editTask(taskRef{f.ID, id}).kill = msg
-		return
+	// Whether it gets there nobody knows: the agent may be gone, and its connection not yet broken.
+	m.editTask(taskRef{f.ID, id}).kill = msg
+	if a, _ := m.s.agents.get(t.Agent); a != nil && a.Connected {
+		m.tell(a, &linkv1.ToAgent{Body: &linkv1.ToAgent_KillTask{KillTask: msg}})
 	}
-	m.tell(a, &linkv1.ToAgent{Body: &linkv1.ToAgent_KillTask{KillTask: msg}})
 }
 
 // shutdownExecutor has an executor ended, if its agent can be told.

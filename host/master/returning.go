@@ -42,7 +42,6 @@ func (m *Master) settleTask(a *Agent, f *Framework, t *Task, lt *linkv1.Task) {
 	if t.kill != nil && !Terminal(t.State) {
 		m.tell(a, &linkv1.ToAgent{Body: &linkv1.ToAgent_KillTask{KillTask: t.kill}})
 	}
-	t.kill = nil
 }
 
 // missingTask deals with a task that the agent does not have: it never came there, or was forgotten there. Nobody

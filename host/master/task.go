@@ -37,7 +37,7 @@ type Task struct {
 	statuses []byte
 	// freed says that the resources have been given back: the newest state is terminal.
 	freed bool
-	// kill is what the agent is to be told when it is back, nil for nothing.
+	// kill is what the agent is to be told again whenever it comes back, nil for nothing.
 	kill *linkv1.KillTask
 }
 

@@ -99,9 +99,16 @@ func owner(s Spec) string {
 	return "group"
 }
 
-// socketDir makes a folder for one process. Its owner alone may enter the folder that go-plugin makes in it.
+// socketDir makes a folder for one process. Its owner alone may enter the folder that go-plugin makes in it. The parent
+// is made anew where somebody has removed it, such as who cleans up /run.
 func socketDir(parent string) (string, error) {
 	dir, err := os.MkdirTemp(parent, "")
+	if errors.Is(err, os.ErrNotExist) {
+		// Plugins that run as others pass through it, whatever the umask.
+		if err = errors.Join(os.MkdirAll(parent, 0o711), os.Chmod(parent, 0o711)); err == nil {
+			dir, err = os.MkdirTemp(parent, "")
+		}
+	}
 	if err != nil {
 		return "", fmt.Errorf("make a socket folder: %w", err)
 	}

@@ -56,6 +56,21 @@ func TestKilledIsRestarted(t *testing.T) {
 	})
 }
 
+// TestRuntimeFolderRemoved: whoever cleans up /run does not keep a plugin from being restarted.
+func TestRuntimeFolderRemoved(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	p := f.start(spec(t, "authorizer", "good"))
+	if err := os.RemoveAll(f.options.RuntimeDir); err != nil {
+		t.Fatal(err)
+	}
+	kill(t, p.Status().PID, syscall.SIGKILL)
+	eventually(t, "it is restarted", func() bool { s := p.Status(); return s.State == supervise.Ready && s.Restarts == 1 })
+	if _, err := authorize(t.Context(), p, "alice"); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func kill(t *testing.T, pid int, signal syscall.Signal) {
 	t.Helper()
 	if pid == 0 {

@@ -33,6 +33,7 @@ func (r *repeatCheck) stepped(ev agent.Event, effects []agent.Effect) {
 		r.back[f] = true
 	}
 	reason := r.mayRepeat(ev)
+	_, several := ev.(agent.Synced) // messages have waited for it, and each may be a reason
 	said := map[string]bool{}
 	for _, e := range effects {
 		send, ok := e.(agent.SendMaster)
@@ -40,7 +41,7 @@ func (r *repeatCheck) stepped(ev agent.Event, effects []agent.Effect) {
 			continue
 		}
 		uuid := string(send.Msg.GetUpdate().GetUuid())
-		if said[uuid] || r.sent[uuid] && !reason {
+		if said[uuid] && !several || r.sent[uuid] && !reason && !r.answers(ev, send.Msg.GetUpdate()) {
 			r.c.p.w.violate("%s repeats an update of framework %s for no reason, upon %T", r.c.p.name,
 				send.Msg.GetUpdate().GetFrameworkId(), ev)
 		}
@@ -80,6 +81,14 @@ func (r *repeatCheck) mayRepeat(ev agent.Event) bool {
 		}
 	}
 	return false
+}
+
+// answers tells whether an update answers a KILL of a task that no agent wrote down: whoever asks again hears it again.
+func (r *repeatCheck) answers(ev agent.Event, u *linkv1.StatusUpdate) bool {
+	kill := r.c.heard(ev).GetKillTask()
+	task := r.c.p.w.ledger.task(u.GetFrameworkId(), kill.GetTaskId())
+	return kill != nil && kill.GetFrameworkId() == u.GetFrameworkId() && kill.GetTaskId() == u.GetExecutorId() &&
+		(task == nil || task.on == nil)
 }
 
 // said looks at an update that is sent.

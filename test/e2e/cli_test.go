@@ -4,6 +4,7 @@ package e2e
 
 import (
 	"bufio"
+	"bytes"
 	"fmt"
 	"os"
 	"os/exec"
@@ -11,6 +12,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	mesos "github.com/mezzo-cluster/mezzo/sdk/mesos/v1"
 	"github.com/mezzo-cluster/mezzo/test/leak"
@@ -147,6 +149,44 @@ func TestOutputNotWritten(t *testing.T) {
 		if _ = suite.family.Wait(cmd); cmd.ProcessState.ExitCode() != 1 {
 			t.Errorf("%v with a full disk: %s", args, cmd.ProcessState)
 		}
+	}
+}
+
+// A launch that is lost with master and agent comes to an end, too.
+func TestRunIsLost(t *testing.T) {
+	t.Parallel()
+	c := startCluster(t, site{})
+	a := c.agents[0]
+	a.signal(syscall.SIGSTOP)
+	var out bytes.Buffer
+	cmd := exec.Command(filepath.Join(suite.bin, "mezzo"), "run", "--master", c.address, "--", "true")
+	cmd.Env, cmd.Stderr = environment(), &out
+	if err := suite.family.Start(cmd); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		_ = suite.family.Wait(cmd)
+	}()
+	eventually(t, "the master has launched it", func() error {
+		if r := c.mezzo("ps", "--output", "json"); !strings.Contains(r.stdout, "TASK_STAGING") {
+			return errNotYet(r.stdout)
+		}
+		return nil
+	})
+	a.kill()
+	c.master.kill()
+	c.master.start()
+	a.start()
+	select {
+	case <-ended:
+	case <-time.After(patience):
+		_ = cmd.Process.Kill()
+		t.Fatal("it waits for ever")
+	}
+	if status := cmd.ProcessState.ExitCode(); status != 125 || !strings.Contains(out.String(), "Task is unknown to the agent") {
+		t.Errorf("the exit status is %d: %s", status, &out)
 	}
 }
 

@@ -62,6 +62,54 @@ func TestDiskFull(t *testing.T) {
 	checkWholeOffers(t, f, 1)
 }
 
+// A master that cannot write its registry ends and says why. Tasks run on, and when there is room again it has them.
+func TestMasterDiskFull(t *testing.T) {
+	t.Parallel()
+	c := newCluster(t, site{agents: 2})
+	dir := filepath.Join(c.dir, "master")
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Mount("none", dir, "tmpfs", 0, "size=1m"); err != nil {
+		t.Fatal(err)
+	}
+	filler := filepath.Join(dir, "filler")
+	t.Cleanup(func() {
+		if err := syscall.Unmount(dir, 0); err != nil {
+			t.Error(err)
+		}
+		c.stop()
+	})
+	t.Cleanup(func() {
+		_ = os.Remove(filler)
+		c.end()
+	})
+	c.master.start()
+	c.agents[0].start()
+	if r := c.mezzo("wait", "--timeout", patience.String()); r.status != 0 {
+		t.Fatal(r)
+	}
+	f := subscribe(t, c)
+	f.run(sleeper("stays"))
+	stay := processesOf(t, f.await("stays", mesos.TaskState_TASK_RUNNING))
+	fill(t, filler)
+	c.agents[1].start() // which is to be written down
+	c.master.wait()
+	if !strings.Contains(c.master.output(), "mezzo: write the registry: ") || !strings.Contains(c.master.output(), "no space left on device") {
+		t.Error("the master does not say why it has ended")
+	}
+	mustSay(t, command(t, "mezzo", c.master.args...), 1, dir, "no space left on device")
+	allSame(t, stay)
+	if err := os.Remove(filler); err != nil {
+		t.Fatal(err)
+	}
+	c.master.start()
+	c.wait()
+	f.resubscribe()
+	f.kill("stays", 0)
+	f.end("stays", "STARTING RUNNING KILLED")
+}
+
 func fill(t *testing.T, path string) {
 	t.Helper()
 	file, err := os.Create(path)

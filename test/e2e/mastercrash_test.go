@@ -4,6 +4,8 @@ package e2e
 
 import (
 	"math"
+	"os"
+	"path/filepath"
 	"slices"
 	"testing"
 	"time"
@@ -52,6 +54,33 @@ func TestMasterKilled(t *testing.T) {
 	f.kill("runs-on", -1)
 	f.end("runs-on", "STARTING RUNNING KILLED")
 	checkWholeOffers(t, f, 2)
+}
+
+// A master whose registry is lost learns from agents and frameworks what there is.
+func TestMasterLosesItsRegistry(t *testing.T) {
+	t.Parallel()
+	c := startCluster(t, site{})
+	c.master.kill()
+	c.master.start() // a second term
+	c.wait()
+	f := subscribe(t, c)
+	f.run(sleeper("runs-on"))
+	before, id := c.agentIDs(), f.id.GetValue()
+	stay := processesOf(t, f.await("runs-on", mesos.TaskState_TASK_RUNNING))
+	c.master.kill()
+	if err := os.RemoveAll(filepath.Join(c.dir, "master")); err != nil {
+		t.Fatal(err)
+	}
+	c.master.start()
+	c.wait()
+	f.resubscribe()
+	if after := c.agentIDs(); !slices.Equal(before, after) || f.id.GetValue() != id {
+		t.Errorf("the agent was %v, now %v; the framework %s, now %s", before, after, id, f.id.GetValue())
+	}
+	allSame(t, stay)
+	f.kill("runs-on", -1)
+	f.end("runs-on", "STARTING RUNNING KILLED")
+	checkWholeOffers(t, f, 1)
 }
 
 // checkWholeOffers waits until everything that the agents have is on offer again, so that nothing was lost or is

@@ -2,7 +2,7 @@
 // it told the master of itself, and the random id of its work directory. They are in an embedded database, synced
 // before anybody is told. The database's lock is also the work directory's: two agents cannot share one.
 //
-// The package imports bbolt and host/agent.
+// The package imports bbolt, host/agent and host/bolt.
 package durable
 
 import (
@@ -21,6 +21,7 @@ import (
 	berrors "go.etcd.io/bbolt/errors"
 
 	"github.com/mezzo-cluster/mezzo/host/agent"
+	"github.com/mezzo-cluster/mezzo/host/bolt"
 )
 
 // FormatVersion is the version of the database's form. A reader takes every version up to its own.
@@ -83,6 +84,9 @@ func Open(workDir string) (*Store, error) {
 		return nil, fmt.Errorf("open work directory: %w", err)
 	}
 	path := filepath.Join(workDir, fileName)
+	if err := bolt.Check(path); err != nil {
+		return nil, fmt.Errorf("%w: put a copy of it back, or give the agent an empty work_dir", err)
+	}
 	db, err := bbolt.Open(path, 0o600, &bbolt.Options{Timeout: lockWait})
 	if errors.Is(err, berrors.ErrTimeout) {
 		return nil, fmt.Errorf("open %s: %w%s: stop that one, or give this one a work_dir of its own",

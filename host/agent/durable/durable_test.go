@@ -179,3 +179,20 @@ func TestIsolators(t *testing.T) {
 		t.Errorf("got %s", got)
 	}
 }
+
+func TestDamage(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	s, err := Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	shut(t, s)
+	path := filepath.Join(dir, fileName)
+	if err := os.Truncate(path, 3*int64(os.Getpagesize())); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Open(dir); err == nil || !strings.Contains(err.Error(), path+" is damaged") {
+		t.Errorf("Open = %v", err)
+	}
+}

@@ -5,6 +5,10 @@ import "hash/crc32"
 // RecordLen is the length of each record in a status file.
 const RecordLen = 16
 
+// StatusLen is the most that is written to a status file: one record of each kind from mezzo-init, and two from an agent
+// that tells the end of a container that mezzo-init could not tell.
+const StatusLen = 5 * RecordLen
+
 // Kind is what a record of a status file says.
 type Kind byte
 

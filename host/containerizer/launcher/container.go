@@ -126,6 +126,12 @@ func (c *container) wasDestroyed() bool {
 	return c.destroyed
 }
 
+func (c *container) isOver() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.over
+}
+
 func (c *container) wait(what string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -9,7 +9,9 @@ import (
 	"strings"
 	"sync"
 	"syscall"
+	"time"
 
+	"github.com/mezzo-cluster/mezzo/sdk"
 	"github.com/mezzo-cluster/mezzo/sdk/isolator"
 	"github.com/mezzo-cluster/mezzo/sdk/resource"
 )
@@ -18,6 +20,7 @@ import (
 type fake struct {
 	name  string
 	quiet bool // it does not launch
+	late  bool // its Watch comes when Cleanup has begun, and finds nothing
 	plan  isolator.Plan
 
 	mu    sync.Mutex
@@ -28,10 +31,11 @@ type fake struct {
 	got   isolator.Plan
 	bugs  []string
 	ends  map[string]chan isolator.ExitStatus
+	gone  chan struct{} // closed by Cleanup
 }
 
 func newFake(name string) *fake {
-	return &fake{name: name, errs: map[string]error{}, ends: map[string]chan isolator.ExitStatus{}}
+	return &fake{name: name, errs: map[string]error{}, ends: map[string]chan isolator.ExitStatus{}, gone: make(chan struct{})}
 }
 
 func (f *fake) note(method, id string) error {
@@ -97,6 +101,10 @@ func (f *fake) Isolate(_ context.Context, c isolator.Container, pid int) error {
 }
 
 func (f *fake) Watch(ctx context.Context, _ isolator.Container, _ func(isolator.Limitation) error) error {
+	if f.late {
+		<-f.gone
+		return sdk.Errorf(sdk.NotFound, "there is no such container")
+	}
 	<-ctx.Done()
 	return nil
 }
@@ -113,7 +121,13 @@ func (f *fake) Status(context.Context, []isolator.Container) (map[string]isolato
 	return nil, nil
 }
 
-func (f *fake) Cleanup(_ context.Context, c isolator.Container) error { return f.note("Cleanup", c.ID) }
+func (f *fake) Cleanup(_ context.Context, c isolator.Container) error {
+	if f.late {
+		close(f.gone)
+		time.Sleep(50 * time.Millisecond) // so that Watch is heard first
+	}
+	return f.note("Cleanup", c.ID)
+}
 
 func (f *fake) Launches() bool { return !f.quiet }
 

@@ -183,7 +183,8 @@ func (l *Launcher) watchOne(ctx context.Context, i *isolatorState, c *container)
 			return nil
 		})
 	})
-	if err != nil && ctx.Err() == nil && !unimplemented(err) {
+	// Of one that has ended meanwhile there is nothing to watch any more.
+	if err != nil && ctx.Err() == nil && !unimplemented(err) && !c.isOver() {
 		l.log(c).Warn("limits of the container are not watched", "isolator", i.Name, "error", err)
 	}
 }

@@ -197,6 +197,16 @@ func findNamed(name string) ([]*osProcess, error) {
 	return found, nil
 }
 
+// reserve takes room on the disk for what is to be written to a file. A file system that cannot do that is trusted to
+// have it.
+func reserve(f *os.File, length int64) error {
+	err := unix.Fallocate(int(f.Fd()), unix.FALLOC_FL_KEEP_SIZE, 0, length)
+	if errors.Is(err, unix.EOPNOTSUPP) || errors.Is(err, unix.ENOSYS) {
+		return nil
+	}
+	return err
+}
+
 // bootID tells one boot of the machine from another.
 func bootID() (string, error) {
 	b, err := os.ReadFile("/proc/sys/kernel/random/boot_id")

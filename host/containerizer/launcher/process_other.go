@@ -24,6 +24,9 @@ type osProcess struct {
 	done   chan struct{} // closed when it has ended
 }
 
+// reserve does nothing here.
+func reserve(*os.File, int64) error { return nil }
+
 func forkProcess(path string, args, env []string, files []uintptr, _ uintptr, _ string) (*osProcess, error) {
 	pid, err := syscall.ForkExec(path, args, &syscall.ProcAttr{
 		Dir: "/", Env: env, Files: files, Sys: &syscall.SysProcAttr{Setsid: true},

@@ -125,10 +125,22 @@ func (l *initRuntime) forget(c *container) error { return removeStatus(c.file) }
 // statusFile is the file that a container's mezzo-init leaves the exit status in.
 func (l *Launcher) statusFile(id string) string { return filepath.Join(l.folder, id) }
 
+// makeStatus makes a status file that has room for all that mezzo-init has to say, in the runtime folder, which somebody
+// may have removed: it need not outlive a reboot, and is where such things are cleaned up.
 func makeStatus(name string) (*os.File, error) {
-	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL|os.O_APPEND, 0o600)
+	const flags = os.O_WRONLY | os.O_CREATE | os.O_EXCL | os.O_APPEND
+	f, err := os.OpenFile(name, flags, 0o600)
+	if errors.Is(err, os.ErrNotExist) {
+		if err := os.MkdirAll(filepath.Dir(name), 0o700); err != nil {
+			return nil, fmt.Errorf("make the runtime folder: %w", err)
+		}
+		f, err = os.OpenFile(name, flags, 0o600)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("make the status file: %w", err)
+	}
+	if err := reserve(f, initproto.StatusLen); err != nil {
+		return nil, fmt.Errorf("make the status file %s: %w", name, errors.Join(err, f.Close(), os.Remove(name)))
 	}
 	return f, nil
 }

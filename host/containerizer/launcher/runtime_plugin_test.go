@@ -3,6 +3,7 @@
 package launcher_test
 
 import (
+	"bytes"
 	"errors"
 	"log/slog"
 	"os"
@@ -52,6 +53,7 @@ type rig struct {
 	t         *testing.T
 	dir       string
 	store     *store
+	log       bytes.Buffer // read it after close
 	isolators []*fake
 	l         *launcher.Launcher
 	recovered []containerizer.Recovered
@@ -76,7 +78,7 @@ func (r *rig) start() {
 	r.t.Helper()
 	config := launcher.Config{
 		Instance: "test", RuntimeDir: filepath.Join(r.dir, "run"), InitPath: "/bin/true", Store: r.store, LaunchTimeout: 2 * time.Second,
-		Logger: slog.New(slog.DiscardHandler),
+		Logger: slog.New(slog.NewTextHandler(&r.log, nil)),
 	}
 	for _, f := range r.isolators {
 		config.Isolators = append(config.Isolators, containerizer.IsolatorInstance{Name: f.name, Isolator: f, Launcher: f})
@@ -262,6 +264,23 @@ func TestPluginEarlyWait(t *testing.T) {
 		t.Errorf("%+v", e)
 	}
 	next[containerizer.Cleaned](r)
+}
+
+// TestPluginLateWatch: that a container that has ended cannot be watched is nothing to warn of.
+func TestPluginLateWatch(t *testing.T) {
+	t.Parallel()
+	f := newFake("one")
+	f.late = true
+	r := newRig(t, f)
+	r.launch("c1")
+	next[containerizer.Started](r)
+	f.end("c1") <- isolator.ExitStatus{Known: true}
+	next[containerizer.Exited](r)
+	next[containerizer.Cleaned](r)
+	r.close()
+	if strings.Contains(r.log.String(), "not watched") {
+		t.Error(r.log.String())
+	}
 }
 
 // TestPluginUnknown: a container that nothing is known of is held to run; one that is known not to be has ended.

@@ -1,6 +1,6 @@
 // Package raftstore keeps the registry on Raft (hashicorp/raft over an embedded bbolt log). One master is a
-// cluster of one, with the same code. It may import the Raft library and host/registry, and nothing else of the
-// host.
+// cluster of one, with the same code. It may import the Raft library, host/bolt and host/registry, and nothing else of
+// the host.
 package raftstore
 
 import (
@@ -21,6 +21,7 @@ import (
 	raftboltdb "github.com/hashicorp/raft-boltdb/v2"
 	"go.etcd.io/bbolt"
 
+	"github.com/mezzo-cluster/mezzo/host/bolt"
 	"github.com/mezzo-cluster/mezzo/host/registry"
 )
 
@@ -57,7 +58,7 @@ type Leadership struct {
 type Store struct {
 	raft    *raft.Raft
 	fsm     *fsm
-	db      *raftboltdb.BoltStore
+	db      disk
 	trans   *raft.NetworkTransport
 	id      string
 	member  registry.Member
@@ -76,7 +77,7 @@ func Open(o Options) (_ *Store, err error) {
 	if err := os.MkdirAll(o.Dir, 0o700); err != nil {
 		return nil, fmt.Errorf("make registry folder: %w", err)
 	}
-	id, err := serverID(o.Dir)
+	id, known, err := serverID(o.Dir)
 	if err != nil {
 		return nil, err
 	}
@@ -94,8 +95,8 @@ func Open(o Options) (_ *Store, err error) {
 		return nil, fmt.Errorf("open registry snapshots: %w", err)
 	}
 	trans := raft.NewNetworkTransport(newStreamLayer(o.Listener, o.TLS), 3, 10*time.Second, logWriter{o.Log})
-	s := &Store{fsm: newFSM(), db: db, trans: trans, id: id, member: o.Member, log: o.Log, leading: make(chan Leadership), closed: make(chan struct{})}
-	if err := s.start(snaps); err != nil {
+	s := &Store{fsm: newFSM(), db: disk{db, make(chan error, 1)}, trans: trans, id: id, member: o.Member, log: o.Log, leading: make(chan Leadership), closed: make(chan struct{})}
+	if err := s.start(o.Dir, snaps, known); err != nil {
 		_ = trans.Close()
 		return nil, err
 	}
@@ -105,7 +106,8 @@ func Open(o Options) (_ *Store, err error) {
 	return s, nil
 }
 
-func (s *Store) start(snaps raft.SnapshotStore) error {
+// start starts Raft. A server that is known has been here before.
+func (s *Store) start(dir string, snaps raft.SnapshotStore, known bool) error {
 	conf := raft.DefaultConfig()
 	conf.LocalID = raft.ServerID(s.id)
 	conf.LogOutput = logWriter{s.log}
@@ -113,30 +115,66 @@ func (s *Store) start(snaps raft.SnapshotStore) error {
 	// A commit must never wait for the one before it; Raft then writes what has queued up in one sync.
 	conf.BatchApplyCh = true
 	self := raft.Configuration{Servers: []raft.Server{{ID: conf.LocalID, Address: s.trans.LocalAddr()}}}
-	has, err := raft.HasExistingState(s.db, s.db, snaps)
+	db := s.db.BoltStore
+	has, err := raft.HasExistingState(db, db, snaps)
 	if err != nil {
 		return fmt.Errorf("read registry log: %w", err)
 	}
 	if !has {
-		if err := raft.BootstrapCluster(conf, s.db, s.db, snaps, s.trans, self); err != nil {
+		if known {
+			s.log.Warn("the registry is empty, though this master has had one: agents and frameworks register anew", "directory", dir)
+		}
+		if err := raft.BootstrapCluster(conf, db, db, snaps, s.trans, self); err != nil {
 			return fmt.Errorf("begin a registry of one member: %w", err)
 		}
 	} else {
 		reading := *conf // GetConfiguration leaves its mark on what it is given
-		if self, err = raft.GetConfiguration(&reading, newFSM(), s.db, s.db, snaps, s.trans); err != nil {
+		if self, err = raft.GetConfiguration(&reading, newFSM(), db, db, snaps, s.trans); err != nil {
 			return fmt.Errorf("read registry: %w", err)
 		}
 	}
 	if len(self.Servers) == 1 {
+		if owner := self.Servers[0].ID; owner != conf.LocalID {
+			return fmt.Errorf("the registry in %s is that of server %s, and this one is %s: write the former into %s",
+				dir, owner, conf.LocalID, filepath.Join(dir, serverIDName))
+		}
+		if err := s.skipTerms(); err != nil {
+			return fmt.Errorf("start registry: %w", err)
+		}
 		// Nobody else can be leading, so there is nothing to wait for before standing for election.
 		conf.HeartbeatTimeout, conf.ElectionTimeout, conf.LeaderLeaseTimeout = 50*time.Millisecond, 50*time.Millisecond, 50*time.Millisecond
 	}
-	s.raft, err = raft.NewRaft(conf, s.fsm, s.db, s.db, snaps, s.trans)
+	made := make(chan struct{})
+	go func() { // which ends where its write fails
+		defer close(made)
+		s.raft, err = raft.NewRaft(conf, s.fsm, s.db, s.db, snaps, s.trans)
+	}()
+	<-made
+	if s.raft == nil && err == nil {
+		err = <-s.db.failed
+	}
 	if err != nil {
 		return fmt.Errorf("start registry: %w", err)
 	}
 	return nil
 }
+
+// currentTerm is where Raft keeps its term.
+var currentTerm = []byte("CurrentTerm")
+
+// skipTerms lets a cluster of one go on at the term that is the present time, in milliseconds. Agents heed no master
+// of an earlier term than the last they have heard of; so they follow one whose registry was lost, or is a copy from a
+// while ago, too.
+func (s *Store) skipTerms() error {
+	term, err := s.db.GetUint64(currentTerm)
+	if now := uint64(max(0, time.Now().UnixMilli())); err == nil && term < now { //nolint:gosec // not negative
+		err = s.db.BoltStore.SetUint64(currentTerm, now)
+	}
+	return err
+}
+
+// Failed tells that the registry could not be written. Nothing can be changed from then on.
+func (s *Store) Failed() <-chan error { return s.db.failed }
 
 // Leadership tells when this master begins to lead and when it ceases to. It is closed by Close.
 func (s *Store) Leadership() <-chan Leadership { return s.leading }
@@ -252,22 +290,25 @@ func (s *Store) Close() error {
 	return errors.Join(err, s.trans.Close(), s.db.Close())
 }
 
-// serverID reads the member's id, or makes one. It survives everything but the folder's removal.
-func serverID(dir string) (string, error) {
-	path := filepath.Join(dir, "server-id")
+// serverIDName is the file that has the member's id.
+const serverIDName = "server-id"
+
+// serverID reads the member's id, if it is known, or makes one. It survives everything but the folder's removal.
+func serverID(dir string) (_ string, known bool, err error) {
+	path := filepath.Join(dir, serverIDName)
 	data, err := os.ReadFile(path)
 	if errors.Is(err, os.ErrNotExist) {
 		id := uuid.NewString()
-		return id, writeSynced(path, id+"\n")
+		return id, false, writeSynced(path, id+"\n")
 	}
 	if err != nil {
-		return "", fmt.Errorf("read server id: %w", err)
+		return "", false, fmt.Errorf("read server id: %w", err)
 	}
 	id, err := uuid.Parse(strings.TrimSpace(string(data)))
 	if err != nil {
-		return "", fmt.Errorf("read server id in %s: %w", path, err)
+		return "", false, fmt.Errorf("read server id in %s: %w", path, err)
 	}
-	return id.String(), nil
+	return id.String(), true, nil
 }
 
 func writeSynced(path, text string) error {
@@ -283,6 +324,9 @@ func writeSynced(path, text string) error {
 }
 
 func openLog(path string) (*raftboltdb.BoltStore, error) {
+	if err := bolt.Check(path); err != nil {
+		return nil, fmt.Errorf("%w: put a copy of data_dir back, or begin with an empty one, where agents and frameworks register anew", err)
+	}
 	db, err := raftboltdb.New(raftboltdb.Options{Path: path, BoltOptions: &bbolt.Options{Timeout: time.Second}})
 	if errors.Is(err, bbolt.ErrTimeout) {
 		return nil, fmt.Errorf("open registry log %s: another process holds it; is a master running on this data_dir?", path)
