@@ -15,10 +15,13 @@ import (
 // batchBytes is about how much of a snapshot goes into one frame.
 const batchBytes = 256 << 10
 
+// logStep is how far one log's number is from the one before: between them is the number of a snapshot.
+const logStep = 2
+
 // compact begins a new log and has what is alive now written beside it, in the background. The caller holds the
 // lock.
 func (s *Store) compact() error {
-	next := s.number + 2 // one number for the snapshot, one for the log
+	next := s.number + logStep
 	log, err := s.create(s.path(next, logSuffix))
 	if err != nil {
 		return err

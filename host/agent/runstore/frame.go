@@ -10,8 +10,8 @@ import (
 )
 
 const (
-	frameHeader = 8        // length and CRC, 4 bytes each, little-endian
-	maxFrame    = 64 << 20 // bytes; a longer frame was never written
+	frameHeader = 12       // length, CRC of the length, CRC of the payload: 4 bytes each, little-endian
+	maxFrame    = 64 << 20 // bytes; a longer frame is never written
 )
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
@@ -20,27 +20,28 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 var (
 	errCut     = errors.New("the file ends within a record")
 	errCorrupt = errors.New("checksum does not match")
-	errTooLong = errors.New("record is longer than any that was written")
 	errForm    = errors.New("record makes no sense")
+	errMissing = errors.New("the file is missing")
 )
 
 // appendFrame adds a frame with a payload.
 func appendFrame(b, payload []byte) []byte {
 	b = binary.LittleEndian.AppendUint32(b, uint32(len(payload)))
+	b = binary.LittleEndian.AppendUint32(b, crc32.Checksum(b[len(b)-4:], castagnoli))
 	b = binary.LittleEndian.AppendUint32(b, crc32.Checksum(payload, castagnoli))
 	return append(b, payload...)
 }
 
-// nextFrame takes the first frame off b. It returns errCut where b ends too soon.
+// nextFrame takes the first frame off b. It returns errCut where b ends too soon. The length has a CRC of its own, for
+// one that is wrong would make what follows look cut off.
 func nextFrame(b []byte) (payload, rest []byte, err error) {
 	if len(b) < frameHeader {
 		return nil, nil, errCut
 	}
-	n := binary.LittleEndian.Uint32(b)
-	if n > maxFrame {
-		return nil, nil, errTooLong
+	if crc32.Checksum(b[:4], castagnoli) != binary.LittleEndian.Uint32(b[4:]) {
+		return nil, nil, errCorrupt
 	}
-	sum := binary.LittleEndian.Uint32(b[4:])
+	n, sum := binary.LittleEndian.Uint32(b), binary.LittleEndian.Uint32(b[8:])
 	b = b[frameHeader:]
 	if uint64(len(b)) < uint64(n) {
 		return nil, nil, errCut

@@ -17,7 +17,7 @@ func FuzzParse(f *testing.F) {
 	f.Add(h, false)
 	f.Add(append(h, one...), true)
 	f.Add(append(append(h, one...), one[:5]...), false)
-	f.Add(append(append(h, one...), 0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0), false)
+	f.Add(append(append(h, one...), 0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0, 0, 0, 0, 0), false)
 	f.Add([]byte("mezzorun"), true)
 	f.Fuzz(func(t *testing.T, data []byte, whole bool) {
 		r := reader{opts: strict, out: Recovered{Values: map[string][]byte{}}}

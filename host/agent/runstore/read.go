@@ -85,13 +85,24 @@ func (f folder) read(opts Options) (Recovered, error) {
 			return r.out, err
 		}
 	}
+	next := first + 1
+	if first == 0 {
+		next = logStep // as Open begins
+	}
 	for _, n := range f.logs {
 		if n <= first {
 			continue // the snapshot has it; a crash kept it from being removed
 		}
+		if n != next {
+			r.bad(f.path(next, logSuffix), 0, errMissing)
+		}
 		if err := r.file(f.path(n, logSuffix), false); err != nil {
 			return r.out, err
 		}
+		next = n + logStep
+	}
+	if first != 0 && next == first+1 {
+		r.bad(f.path(next, logSuffix), 0, errMissing) // a log is begun before the snapshot that precedes it
 	}
 	r.out.Rebooted = r.boot != "" && r.boot != opts.Boot
 	if opts.Strict && !r.out.Rebooted && len(r.out.Errors) > 0 {

@@ -199,9 +199,13 @@ func TestTornEnd(t *testing.T) {
 func TestCorruption(t *testing.T) {
 	t.Parallel()
 	dir, data, ends := written(t)
-	for n := range 3 {
+	for n := range 6 {
+		at := frameHeader + 1
+		if n >= 3 {
+			n, at = n-3, 2 // of the length
+		}
 		bad := bytes.Clone(data)
-		bad[ends[n]+frameHeader+1] ^= 1
+		bad[ends[n]+at] ^= 1
 		if err := os.WriteFile(logOf(t, dir), bad, 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -230,6 +234,25 @@ func TestCorruption(t *testing.T) {
 func openAgain(t *testing.T, dir string) (*Store, Recovered) {
 	t.Helper()
 	return open(t, dir, Options{Instance: "i1", Boot: "b2", Strict: true})
+}
+
+func TestLogIsMissing(t *testing.T) {
+	t.Parallel()
+	dir, _, _ := written(t)
+	log := logOf(t, dir)
+	if err := os.Remove(log); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := Open(dir, strict); !errors.Is(err, errMissing) || !strings.Contains(err.Error(), log) {
+		t.Errorf("strict: error %v", err)
+	}
+	s, rec := open(t, dir, Options{Instance: "i1", Boot: "b1"})
+	if len(rec.Errors) != 1 {
+		t.Errorf("lenient: errors %v", rec.Errors)
+	}
+	shut(t, s)
+	s, _ = open(t, dir, strict)
+	shut(t, s)
 }
 
 func TestRebootIsLenient(t *testing.T) {
