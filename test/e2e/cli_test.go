@@ -152,6 +152,32 @@ func TestOutputNotWritten(t *testing.T) {
 	}
 }
 
+// A command whose output nobody reads says nothing of it, and leaves nothing behind.
+func TestOutputNotRead(t *testing.T) {
+	t.Parallel()
+	for _, args := range [][]string{
+		{"version"}, {"plugin", "inspect", filepath.Join(suite.bin, "allocator-drf")},
+		{"policy", "explain", "../../configs/policies", "--principal", "web", "--action", "run_task", "--user", "root"},
+	} {
+		read, write, err := os.Pipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		read.Close()
+		var stderr bytes.Buffer
+		cmd := exec.Command(filepath.Join(suite.bin, "mezzo"), args...)
+		cmd.Stdout, cmd.Stderr = write, &stderr
+		cmd.Env = append(environment(), "TMPDIR="+shortDir(t)) // which is to be empty in the end
+		if err := suite.family.Start(cmd); err != nil {
+			t.Fatal(err)
+		}
+		write.Close()
+		if _ = suite.family.Wait(cmd); cmd.ProcessState.ExitCode() != 141 || stderr.Len() > 0 {
+			t.Errorf("%v: %s, %s", args, cmd.ProcessState, &stderr)
+		}
+	}
+}
+
 // A launch that is lost with master and agent comes to an end, too.
 func TestRunIsLost(t *testing.T) {
 	t.Parallel()

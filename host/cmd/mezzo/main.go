@@ -18,6 +18,7 @@ const (
 	exitFailed      = 1
 	exitUsage       = 2
 	exitInterrupted = 130
+	exitNotRead     = 141 // as shells say of who dies of SIGPIPE
 )
 
 // exitError ends the program with a code; what there was to say has been said.
@@ -30,6 +31,9 @@ type usageError struct{ error }
 
 func main() {
 	root := newRoot()
+	// Whoever stops reading the output, as head does, gives the command an error, and it tidies up. Daemons outlive who
+	// reads their logs.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 	ctx, stop := signal.NotifyContext(context.Background(), endings(root)...)
 	cmd, err := root.ExecuteContextC(ctx)
 	interrupted := ctx.Err() != nil && cmd.GroupID != daemonGroup
@@ -46,6 +50,8 @@ func main() {
 	case interrupted:
 		fmt.Fprintln(os.Stderr, "mezzo: interrupted")
 		os.Exit(exitInterrupted)
+	case errors.Is(err, syscall.EPIPE):
+		os.Exit(exitNotRead)
 	default:
 		fmt.Fprintf(os.Stderr, "mezzo: %v\n", err)
 		os.Exit(exitFailed)

@@ -23,8 +23,8 @@ To try it out on one machine:
   mezzo local configs/local.hcl &
   mezzo run --cpus 0.1 --mem 32 -- 'echo hello from a container'
 
-Exit codes: 0 success, 1 failure, 2 a command line that makes no sense, 130 interrupted; 'mezzo run' exits as its task
-does.`
+Exit codes: 0 success, 1 failure, 2 a command line that makes no sense, 130 interrupted, 141 nobody reads the output;
+'mezzo run' exits as its task does.`
 
 // daemonGroup is the group of the commands that are daemons.
 const daemonGroup = "daemon"
