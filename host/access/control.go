@@ -92,11 +92,7 @@ func (c *Control) Decide(ctx context.Context, who Principal, action authorizer.A
 		}
 		return v, nil
 	}
-	answer, err := c.ask(ctx, who, action, objects)
-	if err != nil {
-		return Verdict{}, err
-	}
-	return Verdict{Decisions: answer.Decisions, Revision: answer.Revision}, nil
+	return c.ask(ctx, who, action, objects)
 }
 
 // Check asks about one object. The error is a *DeniedError, an *UnavailableError, or ctx's. The revision is that
@@ -112,17 +108,17 @@ func (c *Control) Check(ctx context.Context, who Principal, action authorizer.Ac
 	return v.Revision, nil
 }
 
-// ask asks about objects, in as many questions as it takes. The answer has a decision on each, and the latest revision.
-func (c *Control) ask(ctx context.Context, who Principal, action authorizer.Action, objects []Object) (authorizer.Answer, error) {
-	var all authorizer.Answer
+// ask asks about objects, in as many questions as it takes. The revision is the latest.
+func (c *Control) ask(ctx context.Context, who Principal, action authorizer.Action, objects []Object) (Verdict, error) {
+	var all Verdict
 	for len(objects) > 0 {
 		request := question(who, action, objects)
 		answer, err := c.auth.Authorize(ctx, request)
 		if err != nil {
-			return answer, unavailable(ctx, err)
+			return Verdict{}, unavailable(ctx, err)
 		}
 		if len(answer.Decisions) != len(request.Objects) {
-			return answer, &UnavailableError{Err: fmt.Errorf("it decided on %d of %d objects", len(answer.Decisions), len(request.Objects))}
+			return Verdict{}, &UnavailableError{Err: fmt.Errorf("it decided on %d of %d objects", len(answer.Decisions), len(request.Objects))}
 		}
 		all.Decisions, all.Revision = append(all.Decisions, answer.Decisions...), answer.Revision
 		objects = objects[len(request.Objects):]

@@ -250,8 +250,8 @@ func (Cluster) Field(string) authorizer.Value { return authorizer.Value{} }
 // Each yields nothing.
 func (Cluster) Each(func(string, authorizer.Value) bool) {}
 
-// text is a string, and no value at all when it is empty. Protobuf lets frameworks send what is not UTF-8, and the question
-// to the authorizer is of text alone: each such part becomes U+FFFD, as it does in JSON.
+// text is a string, and no value at all when it is empty. Schedulers' calls are of UTF-8, but what a path has, or an agent
+// brings, need not be, and the question to the authorizer is of text alone: each such part becomes U+FFFD, as in JSON.
 func text(s string) authorizer.Value {
 	return authorizer.OptionalString(strings.ToValidUTF8(s, "\uFFFD"))
 }

@@ -27,6 +27,16 @@ type policy struct {
 
 var errDown = errors.New("authorizer \"opa\": it has died")
 
+// slowPolicy allows everything, and takes its time about the role slow.
+func slowPolicy() *policy {
+	return &policy{delay: func(role string) time.Duration {
+		if role == "slow" {
+			return 100 * time.Millisecond
+		}
+		return 0
+	}}
+}
+
 func (p *policy) setDown(down bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

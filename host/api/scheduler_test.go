@@ -471,12 +471,7 @@ func TestNotTheLeader(t *testing.T) {
 
 func TestCallsTakeEffectInOrder(t *testing.T) {
 	t.Parallel()
-	slow := &policy{delay: func(role string) time.Duration {
-		if role == "slow" {
-			return 100 * time.Millisecond
-		}
-		return 0
-	}}
+	slow := slowPolicy()
 	c := newCluster(t, options{auth: slow, noOffers: true})
 	s := c.subscribe(t, `{"user": "root", "name": "x", "roles": ["fast"], "capabilities": [{"type": "MULTI_ROLE"}]}`)
 	// The update waits for a slow decision; the suppression behind it, which needs none, must not overtake it.

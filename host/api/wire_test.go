@@ -94,12 +94,7 @@ func TestTextThatIsNotUTF8(t *testing.T) {
 // TestCallOfAClientThatIsGone takes effect all the same: clients say TEARDOWN and exit.
 func TestCallOfAClientThatIsGone(t *testing.T) {
 	t.Parallel()
-	slow := &policy{delay: func(role string) time.Duration {
-		if role == "slow" {
-			return 100 * time.Millisecond
-		}
-		return 0
-	}}
+	slow := slowPolicy()
 	c := newCluster(t, options{auth: slow, noOffers: true})
 	s := c.subscribe(t, `{"user": "root", "name": "x", "roles": ["fast"], "capabilities": [{"type": "MULTI_ROLE"}]}`)
 	body := `{"type": "UPDATE_FRAMEWORK", "framework_id": {"value": "` + s.framework + `"}, "update_framework": {"framework_info": {

@@ -14,9 +14,10 @@ import (
 // An error of Update or Answer means that the allocator no longer knows the cluster: it is told of all of it
 // again, beginning with Reset.
 type Allocator interface {
-	// Reset forgets the cluster; it is the first call, and may come again at any time. The updates that follow tell of all of it, in an order in which they can be
-	// applied: weights and quota, frameworks, agents with their uses. They come as the host encodes them, in
-	// many calls of Update, and Allocate is not called before the last of them.
+	// Reset forgets the cluster; it is the first call, and may come again at any time. The updates that follow
+	// tell of all of it, in an order in which they can be applied: weights and quota, frameworks, agents with
+	// their uses. They come as the host encodes them, in many calls of Update, and Allocate is not called before
+	// the last of them.
 	//
 	// Allocations that are not answered yet are void, and their ids are not used again: those that the host
 	// accepts all the same come back as Allocated. Something else may have been proposed of the same resources

@@ -125,9 +125,9 @@ func (QuotaChanged) update()     {}
 func (Requested) update()        {}
 func (InverseAnswered) update()  {}
 
-// Snapshot is the whole cluster as the host has it. An Allocator is told of it by Reset and Update. Its updates are in
-// an order in which they can be applied to an empty allocator: weights and quota, frameworks, agents with their uses. Filters are not part of it; they are
-// forgotten with the allocator that held them.
+// Snapshot is the whole cluster as the host has it. An Allocator is told of it by Reset and Update. Its updates
+// are in an order in which they can be applied to an empty allocator: weights and quota, frameworks, agents with
+// their uses. Filters are not part of it; they are forgotten with the allocator that held them.
 type Snapshot struct {
 	// Sequence is that of the last update which is contained in it.
 	Sequence uint64

@@ -6,6 +6,7 @@ import (
 	"bufio"
 	"bytes"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -68,11 +69,10 @@ func TestWrongAddress(t *testing.T) {
 	mustSay(t, c.mezzo("logs", "-f", "nothing"), 1, `task "nothing": there is no such task`)
 }
 
-// Output comes while the task runs, and Ctrl-C ends the task with the command.
-func TestRunInterrupted(t *testing.T) {
-	t.Parallel()
-	c := startCluster(t, site{})
-	cmd := exec.Command(filepath.Join(suite.bin, "mezzo"), "run", "--master", c.address, "--", "echo begun; sleep 100000; echo never")
+// runUntil begins `mezzo run` and returns when its first line is there.
+func (c *cluster) runUntil(t *testing.T, line, command string) (*exec.Cmd, io.Closer) {
+	t.Helper()
+	cmd := exec.Command(filepath.Join(suite.bin, "mezzo"), "run", "--master", c.address, "--", command)
 	cmd.Env = environment()
 	out, err := cmd.StdoutPipe()
 	if err != nil {
@@ -81,10 +81,17 @@ func TestRunInterrupted(t *testing.T) {
 	if err := suite.family.Start(cmd); err != nil {
 		t.Fatal(err)
 	}
-	line, err := bufio.NewReader(out).ReadString('\n')
-	if err != nil || line != "begun\n" {
-		t.Errorf("its first line: %q %v", line, err)
+	if got, err := bufio.NewReader(out).ReadString('\n'); err != nil || got != line+"\n" {
+		t.Errorf("its first line: %q %v", got, err)
 	}
+	return cmd, out
+}
+
+// Output comes while the task runs, and Ctrl-C ends the task with the command.
+func TestRunInterrupted(t *testing.T) {
+	t.Parallel()
+	c := startCluster(t, site{})
+	cmd, _ := c.runUntil(t, "begun", "echo begun; sleep 100000; echo never")
 	var sleeps []leak.Process
 	eventually(t, "the task sleeps", func() error {
 		if sleeps = descendants(t, c.agents[0].pid(), "sleep 100000"); len(sleeps) != 1 {
@@ -109,18 +116,7 @@ func TestRunInterrupted(t *testing.T) {
 func TestRunNotRead(t *testing.T) {
 	t.Parallel()
 	c := startCluster(t, site{})
-	cmd := exec.Command(filepath.Join(suite.bin, "mezzo"), "run", "--master", c.address, "--", "while :; do echo more; sleep 0.1; done")
-	cmd.Env = environment()
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := suite.family.Start(cmd); err != nil {
-		t.Fatal(err)
-	}
-	if line, err := bufio.NewReader(out).ReadString('\n'); err != nil || line != "more\n" {
-		t.Errorf("its first line: %q %v", line, err)
-	}
+	cmd, out := c.runUntil(t, "more", "while :; do echo more; sleep 0.1; done")
 	out.Close()
 	_ = suite.family.Wait(cmd)
 	if status := cmd.ProcessState.ExitCode(); status != 130 {

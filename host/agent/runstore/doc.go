@@ -11,8 +11,8 @@
 //	000008.log        the operations since
 //
 // Each file is a header and frames: a length, a CRC-32C of that, one of the rest, and a batch of operations that counts
-// as a whole or not at all. A log whose end is cut off is good up to there. When the logs have outgrown what is alive, a new log is begun
-// and the snapshot that precedes it written in the background, under another name until it is synced.
+// as a whole or not at all. A log whose end is cut off is good up to there. When the logs have outgrown what is alive, a
+// new log is begun and the snapshot that precedes it written in the background, under another name until it is synced.
 //
 // The package imports the standard library and package record.
 package runstore

@@ -64,9 +64,11 @@ type Stats struct {
 	Considered uint64 `json:"considered"`
 	// Unanswered is how many proposals the master has yet to answer.
 	Unanswered int `json:"unanswered"`
-	// Refused is how many proposals the master has refused since it accepted one, and Refusal why the last of them.
-	Refused int    `json:"refused"`
-	Refusal string `json:"refusal,omitempty"`
+	// Accepted is how many proposals of this generation the master has accepted; Refused how many it has refused since the
+	// last of those, and Refusal why the latest.
+	Accepted uint64 `json:"accepted"`
+	Refused  int    `json:"refused"`
+	Refusal  string `json:"refusal,omitempty"`
 }
 
 // New makes a driver for a plugin of the kind allocator.
@@ -104,6 +106,7 @@ func (d *Driver) Answer(generation uint64, answers []contract.Answer) {
 func (s *Stats) count(answers []contract.Answer) {
 	for _, a := range answers {
 		if a.Accepted() {
+			s.Accepted++
 			s.Refused, s.Refusal = 0, ""
 		} else {
 			s.Refused, s.Refusal = s.Refused+1, a.Refused
@@ -203,7 +206,7 @@ func (d *Driver) begin(ctx context.Context, stream *allocatorconv.HostStream) er
 	d.stats.Generation, d.stats.Unanswered = d.generation, 0
 	d.stats.Snapshots++
 	d.stats.Sent, d.stats.Considered = snapshot.Sequence, 0
-	d.stats.Refused, d.stats.Refusal = 0, ""
+	d.stats.Accepted, d.stats.Refused, d.stats.Refusal = 0, 0, ""
 	generation := d.generation
 	d.mu.Unlock()
 	if err := d.master.Ready(ctx, generation); err != nil {

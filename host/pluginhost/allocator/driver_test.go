@@ -294,6 +294,16 @@ func TestNothingComesOfIt(t *testing.T) {
 	f.eventually("it is said that all is refused", func() bool { refuse(); return strings.Contains(problem(), "because there is no such agent") })
 	f.books.recover(2)
 	f.eventually("something is accepted again", func() bool { return problem() == "" })
+
+	// Something is accepted between any two looks, and something else refused after it.
+	for until, n := time.Now().Add(time.Second), 1; time.Now().Before(until); n++ {
+		answers := append([]contract.Answer{{ID: 1, OfferID: "o"}}, slices.Repeat([]contract.Answer{{ID: 1, Refused: "late"}}, n)...)
+		f.Answer(f.Stats().Generation, answers)
+		if p := problem(); p != "" {
+			t.Fatalf("while something is accepted: %s", p)
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
 }
 
 // TestLies: nonsense is refused, and a plugin that breaks the order of proposals is cut off and tried again.

@@ -31,7 +31,7 @@ func (d *Driver) watch(ctx context.Context) error {
 		if s.Considered == s.Sent || s.Considered != last.Considered || s.Generation != last.Generation {
 			considered = now
 		}
-		if s.Refused == 0 || s.Refused == last.Refused {
+		if s.Accepted != last.Accepted || s.Refused == 0 || s.Refused == last.Refused {
 			useful = now
 		}
 		last = s

@@ -40,7 +40,7 @@ type MissingError = jsonwire.MissingError
 type Limits struct {
 	Bytes    int // of the whole text
 	Depth    int // objects and arrays within one another
-	Messages int // messages, map entries and strings of repeated fields in all; an empty one is two bytes of text but much in memory
+	Messages int // messages, map entries and strings of repeated fields; an empty one is two bytes of text, and much in memory
 }
 
 // DefaultLimits are those of [Unmarshal].

@@ -9,7 +9,7 @@ import (
 // Limits bound what hostile input can cost.
 type Limits struct {
 	Depth    int // objects and arrays within one another
-	Messages int // messages, map entries and strings of repeated fields in all: an empty one is two bytes of text but hundreds in memory
+	Messages int // messages, map entries and strings of repeated fields: an empty one is two bytes of text, and much in memory
 }
 
 // A Decoder reads one JSON text. After the first error nothing more is read: every method returns
